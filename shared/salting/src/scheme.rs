@@ -1,0 +1,131 @@
+//! The schemes that new passwords are hashed under, with their floors.
+
+use sha2::{Sha256, Sha512};
+use zeroize::Zeroizing;
+
+/// A key derivation function with its cost.
+///
+/// Values can only be made at or above the floor, so a weaker one cannot be configured by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// PBKDF2-HMAC-SHA-512 (RFC 8018), 64 bytes of output.
+    Pbkdf2Sha512(Rounds),
+    /// PBKDF2-HMAC-SHA-256 (RFC 8018), 32 bytes of output.
+    Pbkdf2Sha256(Rounds),
+    /// Argon2id version 1.3 (RFC 9106) with 19 MiB, two passes, one lane; 32 bytes of output.
+    Argon2id,
+}
+
+/// PBKDF2 rounds that have passed a floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rounds(u32);
+
+/// Fewer rounds were asked for than the scheme's floor, or more than a function can finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("from {floor} to {MOST_ROUNDS} rounds")]
+pub struct RoundsOutOfRange {
+    /// The least that is accepted.
+    pub floor: u32,
+}
+
+pub(crate) const PBKDF2_SHA512: &str = "pbkdf2-sha512";
+pub(crate) const PBKDF2_SHA256: &str = "pbkdf2-sha256";
+pub(crate) const ARGON2ID: &str = "argon2id";
+
+/// Argon2id's memory in KiB, passes and lanes: OWASP's second choice, the smallest that it lists
+/// with two passes.
+pub(crate) const ARGON2ID_COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+
+/// More rounds than this, some ten seconds of one core, would hold a function until its timeout.
+pub(crate) const MOST_ROUNDS: u32 = 20_000_000;
+
+impl Scheme {
+    /// OWASP's floor for PBKDF2-HMAC-SHA-512, and the default.
+    pub const PBKDF2_SHA512_FLOOR: u32 = 210_000;
+    /// OWASP's floor for PBKDF2-HMAC-SHA-256.
+    pub const PBKDF2_SHA256_FLOOR: u32 = 600_000;
+
+    /// PBKDF2-HMAC-SHA-512 with at least [`Self::PBKDF2_SHA512_FLOOR`] rounds.
+    pub fn pbkdf2_sha512(rounds: u32) -> Result<Self, RoundsOutOfRange> {
+        Rounds::within(rounds, Self::PBKDF2_SHA512_FLOOR).map(Self::Pbkdf2Sha512)
+    }
+
+    /// PBKDF2-HMAC-SHA-256 with at least [`Self::PBKDF2_SHA256_FLOOR`] rounds.
+    pub fn pbkdf2_sha256(rounds: u32) -> Result<Self, RoundsOutOfRange> {
+        Rounds::within(rounds, Self::PBKDF2_SHA256_FLOOR).map(Self::Pbkdf2Sha256)
+    }
+
+    /// Runs the derivation. The result is the secret part of a PHC string.
+    pub(crate) fn derive(self, password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Pbkdf2Sha512(Rounds(rounds)) => pbkdf2_sha512(password, salt, rounds, 64),
+            Self::Pbkdf2Sha256(Rounds(rounds)) => pbkdf2_sha256(password, salt, rounds, 32),
+            Self::Argon2id => argon2id(password, salt, ARGON2ID_COST, 32)
+                .expect("the cost, a 16-byte salt and 32 bytes of output are within Argon2's limits"),
+        }
+    }
+}
+
+impl Default for Scheme {
+    fn default() -> Self {
+        Self::Pbkdf2Sha512(Rounds(Self::PBKDF2_SHA512_FLOOR))
+    }
+}
+
+impl Rounds {
+    fn within(rounds: u32, floor: u32) -> Result<Self, RoundsOutOfRange> {
+        if (floor..=MOST_ROUNDS).contains(&rounds) { Ok(Self(rounds)) } else { Err(RoundsOutOfRange { floor }) }
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+pub(crate) fn pbkdf2_sha512(password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(vec![0; bytes]);
+    pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds, &mut key);
+    key
+}
+
+pub(crate) fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(vec![0; bytes]);
+    pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds, &mut key);
+    key
+}
+
+/// `None` where Argon2 does not accept the cost or the lengths.
+pub(crate) fn argon2id(
+    password: &[u8],
+    salt: &[u8],
+    (memory_kib, passes, lanes): (u32, u32, u32),
+    bytes: usize,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let params = argon2::Params::new(memory_kib, passes, lanes, Some(bytes)).ok()?;
+    let mut key = Zeroizing::new(vec![0; bytes]);
+    argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
+        .hash_password_into(password, salt, &mut key)
+        .ok()?;
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_below_the_floor_or_beyond_a_timeout_are_refused() {
+        assert_eq!(Scheme::pbkdf2_sha512(209_999), Err(RoundsOutOfRange { floor: 210_000 }));
+        assert_eq!(Scheme::pbkdf2_sha256(599_999), Err(RoundsOutOfRange { floor: 600_000 }));
+        assert_eq!(Scheme::pbkdf2_sha512(20_000_001), Err(RoundsOutOfRange { floor: 210_000 }));
+        assert!(Scheme::pbkdf2_sha512(210_000).is_ok());
+        assert!(Scheme::pbkdf2_sha256(600_000).is_ok());
+    }
+
+    #[test]
+    fn the_default_is_pbkdf2_hmac_sha512_with_210_000_rounds() {
+        assert_eq!(Scheme::default(), Scheme::pbkdf2_sha512(210_000).unwrap());
+    }
+}

@@ -1,0 +1,111 @@
+//! Stored hashes of every known form verify, and nothing else does.
+//!
+//! The vectors come from other implementations, so that a mistake here cannot agree with itself: the
+//! PBKDF2 ones from OpenSSL (Python's `hashlib.pbkdf2_hmac`), the Argon2id one from the reference
+//! implementation (`argon2-cffi`), the sample's from Node.js's `crypto.pbkdf2`, which is what the sample calls.
+
+use latchkey_salting::{PasswordHash, SALT_BYTES, SampleHash, Scheme, StoredHash, hash};
+use proptest::prelude::*;
+
+const PASSWORD: &[u8] = "correct horse é".as_bytes();
+const SALT: [u8; SALT_BYTES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+const SHA512: &str = "$pbkdf2-sha512$i=210000,l=64$AAECAwQFBgcICQoLDA0ODw$7Nc2ptPYMAahU2FIunWPXbeDQytiNalmQmzwmKJ6yQRrzBqpWO9ZGwFg/eKxbfjlfC9UTLoGI5t5DMn8wHkqfg";
+const SHA256: &str = "$pbkdf2-sha256$i=600000,l=32$AAECAwQFBgcICQoLDA0ODw$WRR0PDHSPckN66sEdF0XPxK32usbhGyBcOFMBk26yP8";
+const ARGON2ID: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$k6lIBczu9u2RPdUnNGWKsw9YKqDARM+VQdxxzhLuAb4";
+
+fn schemes() -> [(Scheme, &'static str); 3] {
+    [
+        (Scheme::pbkdf2_sha512(210_000).expect("at the floor"), SHA512),
+        (Scheme::pbkdf2_sha256(600_000).expect("at the floor"), SHA256),
+        (Scheme::Argon2id, ARGON2ID),
+    ]
+}
+
+fn stored(phc: &str) -> StoredHash {
+    StoredHash::Phc(PasswordHash::from_stored(phc.to_owned()))
+}
+
+fn sample() -> SampleHash {
+    let (salt, hash) = include_str!("sample_vector.txt").trim().split_once('\n').expect("two lines");
+    SampleHash { hash: hash.to_owned(), salt: salt.to_owned() }
+}
+
+#[test]
+fn new_hashes_are_the_ones_that_other_implementations_make() {
+    for (scheme, vector) in schemes() {
+        assert!(hash(PASSWORD, &SALT, scheme).as_str() == vector, "{scheme:?}");
+    }
+}
+
+#[test]
+fn a_hash_verifies_with_its_password_and_with_no_other() {
+    for (scheme, vector) in schemes() {
+        assert_eq!(stored(vector).matches(PASSWORD), Ok(true), "{scheme:?}");
+        assert_eq!(stored(vector).matches("correct horse e".as_bytes()), Ok(false), "{scheme:?}");
+        assert_eq!(stored(vector).matches(b""), Ok(false), "{scheme:?}");
+    }
+}
+
+#[test]
+fn a_hash_of_the_sample_verifies() {
+    assert!(sample().matches(b"wonderland"));
+    assert!(!sample().matches(b"wonderlanD"));
+    assert!(!SampleHash { salt: "other".to_owned(), hash: sample().hash.clone() }.matches(b"wonderland"));
+}
+
+#[test]
+fn passwords_that_differ_only_in_the_last_of_1024_bytes_differ() {
+    let mut password = vec![b'a'; 1_024];
+    let made = StoredHash::Phc(hash(&password, &SALT, Scheme::default()));
+    assert_eq!(made.matches(&password), Ok(true));
+    password[1_023] = b'b';
+    assert_eq!(made.matches(&password), Ok(false));
+    assert_eq!(made.matches(&password[..1_023]), Ok(false));
+}
+
+#[test]
+fn a_weaker_or_older_hash_asks_for_renewal() {
+    let default = Scheme::default();
+    let of = |rounds: u32| stored(&SHA512.replace("210000", &rounds.to_string()));
+    assert!(!of(210_000).needs_renewal(default));
+    assert!(!of(400_000).needs_renewal(default));
+    assert!(of(209_999).needs_renewal(default));
+    assert!(of(210_000).needs_renewal(Scheme::pbkdf2_sha512(210_001).expect("above the floor")));
+    assert!(of(210_000).needs_renewal(Scheme::Argon2id));
+    assert!(stored(SHA256).needs_renewal(default));
+    assert!(!stored(ARGON2ID).needs_renewal(Scheme::Argon2id));
+    assert!(stored(&ARGON2ID.replace("t=2", "t=1")).needs_renewal(Scheme::Argon2id));
+    assert!(StoredHash::Sample(sample()).needs_renewal(default));
+}
+
+#[test]
+fn a_damaged_hash_is_an_error_and_no_match() {
+    let hang = SHA512.replace("210000", "4294967295");
+    let zero = SHA512.replace("210000", "0");
+    for damaged in ["", "$", "plain", "$pbkdf2-sha512$i=210000", "$md5$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo", &hang, &zero] {
+        assert!(stored(damaged).matches(PASSWORD).is_err(), "{damaged}");
+        assert!(stored(damaged).needs_renewal(Scheme::default()), "{damaged}");
+    }
+}
+
+#[test]
+fn nothing_of_a_hash_is_printed_by_debug() {
+    let printed = format!("{:?} {:?}", stored(SHA512), StoredHash::Sample(sample()));
+    assert_eq!(printed, "Phc(PasswordHash([redacted])) Sample(SampleHash([redacted]))");
+}
+
+proptest! {
+    #[test]
+    fn any_text_in_the_table_is_judged_without_a_panic(text in "\\PC*") {
+        let _ = stored(&text).needs_renewal(Scheme::default());
+    }
+
+    #[test]
+    fn any_phc_like_text_is_judged_without_a_panic(
+        text in r"\$(pbkdf2-sha512|pbkdf2-sha256|argon2id)(\$v=[0-9]{1,3})?(\$[imtpl]=[0-9]{1,3}(,[imtpl]=[0-9]{1,2}){0,3})?(\$[A-Za-z0-9+/]{0,70}){0,3}",
+    ) {
+        let _ = stored(&text).matches(b"password");
+    }
+}
