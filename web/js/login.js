@@ -1,0 +1,15 @@
+import { login } from '../latchkey.js';
+import { again, run } from './form.js';
+import { render } from './signedIn.js';
+
+const panel = document.getElementById('signed-in');
+
+run({
+  send: login,
+  flag: 'login',
+  finish: () => {
+    render(); // Hides #signed-out with the form in it; focus and screen reader go to what came instead.
+    panel.focus();
+  },
+});
+panel.addEventListener('end', again);
