@@ -1,0 +1,106 @@
+//! E-mail addresses: the key of every account.
+
+use crate::{Reason, Refusal};
+use email_address::{EmailAddress, Options};
+use std::fmt;
+use unicode_normalization::UnicodeNormalization;
+
+/// An address in its canonical form: trimmed, NFC, lower case.
+///
+/// At most 254 bytes (RFC 5321, 4.5.3.1.3, less the angle brackets), a local part and a domain, no
+/// display name, no comment, no control character. RFC 5321 lets the local part differ by case; no
+/// provider of note does, and two accounts for one mailbox would be worse.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Email(String);
+
+impl Email {
+    /// The longest address in bytes.
+    pub const MAX_BYTES: usize = 254;
+
+    /// Makes an address canonical, or refuses it as `invalid_email`.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let refused = || Refusal::new(Reason::InvalidEmail);
+        // Before anything else, so that nobody makes us normalize megabytes.
+        if text.len() > 4 * Self::MAX_BYTES {
+            return Err(refused());
+        }
+        let canonical: String = text.trim().nfc().collect::<String>().to_lowercase().nfc().collect();
+        if canonical.len() > Self::MAX_BYTES || canonical.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(refused());
+        }
+        let options = Options::default().without_display_text().without_domain_literal();
+        EmailAddress::parse_with_options(&canonical, options).map_err(|_| refused())?;
+        Ok(Self(canonical))
+    }
+
+    /// The canonical address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An address is personal data: it stays out of logs, and so out of `Debug`.
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(text: &str) -> Option<String> {
+        Email::parse(text).ok().map(|email| email.0)
+    }
+
+    #[test]
+    fn an_address_is_trimmed_and_lower_case() {
+        assert_eq!(canonical("  Ada.Lovelace@Example.COM\n").as_deref(), Some("ada.lovelace@example.com"));
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_one_address() {
+        assert_eq!(canonical("jose\u{301}@example.com"), canonical("jos\u{e9}@example.com"));
+        assert!(canonical("jos\u{e9}@example.com").is_some());
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let too_long = format!("{}@example.com", "a".repeat(250));
+        for text in [
+            "",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@@example.com",
+            "ada@example.com, eve@example.com",
+            "ada@example.com\r\nBcc: eve@example.com",
+            "ada\0@example.com",
+            "ada@exam ple.com",
+            "Ada <ada@example.com>",
+            "ada@[127.0.0.1]",
+            &too_long,
+        ] {
+            assert_eq!(canonical(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_not_printed_by_debug() {
+        let email = Email::parse("ada@example.com").unwrap();
+        assert_eq!(format!("{email:?}"), "Email([redacted])");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged_and_a_canonical_address_stays_as_it_is(text in "\\PC*@?\\PC*") {
+            if let Some(once) = canonical(&text) {
+                prop_assert!(once.len() <= Email::MAX_BYTES);
+                prop_assert_eq!(canonical(&once), Some(once));
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Faults: a service that an operation needs did not do its part.
+
+use std::fmt;
+
+/// What failed. The caller gets a stable type and a fixed sentence; the [`Cause`] is for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The users' table did not answer, or refused.
+    #[error("the table failed: {0}")]
+    Table(Cause),
+    /// The mail was not taken. Nothing that the request changed stands in the way of another try.
+    #[error("the mailer failed: {0}")]
+    Mailer(Cause),
+    /// No identity token was handed out.
+    #[error("the identity service failed: {0}")]
+    Identities(Cause),
+    /// A record in the table is damaged.
+    #[error("a stored record is damaged: {0}")]
+    Record(Cause),
+    /// A defect in Latchkey itself.
+    #[error("internal: {0}")]
+    Internal(Cause),
+}
+
+impl Fault {
+    /// The `errorType` of the contract.
+    #[must_use]
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "TableUnavailable",
+            Self::Mailer(_) => "MailerUnavailable",
+            Self::Identities(_) => "IdentityUnavailable",
+            Self::Record(_) => "RecordDamaged",
+            Self::Internal(_) => "InternalFault",
+        }
+    }
+
+    /// The `errorMessage` of the contract: fixed, so that it can quote nothing.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "The user table did not answer. Try again in a moment.",
+            Self::Mailer(_) => "The mail could not be sent. Try again in a moment.",
+            Self::Identities(_) => "The identity service did not answer. Try again in a moment.",
+            Self::Record(_) => "The account's record cannot be read. Tell the operator of this service.",
+            Self::Internal(_) => "Something went wrong inside the service. Tell its operator.",
+        }
+    }
+
+    /// What the service said, as a code.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        match self {
+            Self::Table(cause)
+            | Self::Mailer(cause)
+            | Self::Identities(cause)
+            | Self::Record(cause)
+            | Self::Internal(cause) => cause,
+        }
+    }
+}
+
+/// An error code such as `ThrottlingException` or `timeout`, never a message: messages quote what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause(String);
+
+impl Cause {
+    /// Keeps the letters, digits and `_.:-` of a code, at most 64 of them.
+    #[must_use]
+    pub fn code(code: &str) -> Self {
+        Self(code.chars().filter(|c| c.is_ascii_alphanumeric() || "_.:-".contains(*c)).take(64).collect())
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,233 @@
+//! The services in memory: what the adapters do, as plainly as it can be written.
+//!
+//! For tests of the operations, and the model that the adapters' own tests are held against.
+
+use crate::{
+    Cause, Clock, Email, Entropy, Fault, Identities, Mail, Mailer, NewUser, OpenIdToken, PendingReset,
+    PendingVerification, Timestamp, TokenHash, User, UserId, Users,
+};
+use latchkey_salting::{PasswordHash, StoredHash};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+/// A table of users.
+#[derive(Debug, Default)]
+pub struct MemoryUsers {
+    accounts: RefCell<BTreeMap<Email, User>>,
+    failing: Cell<bool>,
+}
+
+impl MemoryUsers {
+    /// Puts a record in as it is.
+    pub fn insert(&self, email: Email, user: User) {
+        self.accounts.borrow_mut().insert(email, user);
+    }
+
+    /// The record of an address.
+    #[must_use]
+    pub fn get(&self, email: &Email) -> Option<User> {
+        self.accounts.borrow().get(email).cloned()
+    }
+
+    /// Every call fails until further notice.
+    pub fn fail(&self, failing: bool) {
+        self.failing.set(failing);
+    }
+
+    fn update(&self, email: &Email, change: impl FnOnce(&mut User) -> bool) -> Result<bool, Fault> {
+        self.answer()?;
+        Ok(self.accounts.borrow_mut().get_mut(email).is_some_and(change))
+    }
+
+    fn answer(&self) -> Result<(), Fault> {
+        if self.failing.get() { Err(Fault::Table(Cause::code("memory"))) } else { Ok(()) }
+    }
+}
+
+impl Users for &MemoryUsers {
+    async fn find(&self, email: &Email) -> Result<Option<User>, Fault> {
+        self.answer()?;
+        Ok(self.get(email))
+    }
+
+    async fn create(&self, user: &NewUser) -> Result<bool, Fault> {
+        self.answer()?;
+        if self.get(&user.email).is_some_and(|old| old.verified) {
+            return Ok(false);
+        }
+        let verification =
+            PendingVerification::Hashed { token: user.verify_token, expires_at: user.verify_token_expires_at };
+        self.insert(
+            user.email.clone(),
+            User {
+                user_id: user.user_id.clone(),
+                password: StoredHash::Phc(user.password.clone()),
+                verified: false,
+                verification: Some(verification),
+                reset: None,
+            },
+        );
+        Ok(true)
+    }
+
+    async fn verify(
+        &self,
+        email: &Email,
+        seen: &PendingVerification,
+        until: Timestamp,
+        _now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.update(email, |user| {
+            let same = user.verification.as_ref() == Some(seen);
+            if same {
+                user.verified = true;
+                if let PendingVerification::Plain(token) = seen {
+                    user.verification = Some(PendingVerification::Hashed { token: token.hash(), expires_at: until });
+                }
+            }
+            same
+        })
+    }
+
+    async fn start_reset(
+        &self,
+        email: &Email,
+        token: &TokenHash,
+        until: Timestamp,
+        _now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.update(email, |user| {
+            user.reset = Some(PendingReset { token: *token, expires_at: until });
+            true
+        })
+    }
+
+    async fn reset_password(
+        &self,
+        email: &Email,
+        token: &TokenHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.update(email, |user| {
+            let valid = user.reset.take_if(|reset| reset.token == *token && now < reset.expires_at).is_some();
+            if valid {
+                user.password = StoredHash::Phc(password.clone());
+                user.verified = true;
+                user.verification = None;
+            }
+            valid
+        })
+    }
+
+    async fn change_password(
+        &self,
+        email: &Email,
+        seen: &StoredHash,
+        password: &PasswordHash,
+        _now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.update(email, |user| {
+            let same = user.password == *seen;
+            if same {
+                user.password = StoredHash::Phc(password.clone());
+                user.reset = None;
+            }
+            same
+        })
+    }
+
+    async fn renew_hash(
+        &self,
+        email: &Email,
+        _user_id: &UserId,
+        seen: &StoredHash,
+        password: &PasswordHash,
+        _now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.update(email, |user| {
+            let same = user.password == *seen;
+            if same {
+                user.password = StoredHash::Phc(password.clone());
+            }
+            same
+        })
+    }
+}
+
+/// A mailer that keeps what it is given.
+#[derive(Debug, Default)]
+pub struct MemoryMailer {
+    sent: RefCell<Vec<Mail>>,
+    failing: Cell<bool>,
+}
+
+impl MemoryMailer {
+    /// Takes out the mails sent so far, oldest first.
+    #[must_use]
+    pub fn take(&self) -> Vec<Mail> {
+        self.sent.take()
+    }
+
+    /// Every call fails until further notice.
+    pub fn fail(&self, failing: bool) {
+        self.failing.set(failing);
+    }
+}
+
+impl Mailer for &MemoryMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), Fault> {
+        if self.failing.get() {
+            return Err(Fault::Mailer(Cause::code("memory")));
+        }
+        self.sent.borrow_mut().push(mail.clone());
+        Ok(())
+    }
+}
+
+/// Identities that are told from one another by the user's identifier.
+#[derive(Debug, Default)]
+pub struct MemoryIdentities;
+
+impl Identities for MemoryIdentities {
+    async fn token_for(&self, user: &UserId) -> Result<OpenIdToken, Fault> {
+        Ok(OpenIdToken {
+            identity_id: format!("region:{}", user.as_str()),
+            token: format!("token of {}", user.as_str()),
+        })
+    }
+}
+
+/// A clock that stands until it is moved.
+#[derive(Debug, Default)]
+pub struct MemoryClock(Cell<u64>);
+
+impl MemoryClock {
+    /// Moves the clock.
+    pub fn advance(&self, seconds: u64) {
+        self.0.set(self.0.get() + seconds);
+    }
+}
+
+impl Clock for &MemoryClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.get())
+    }
+}
+
+/// Bytes that differ from call to call and are the same in every run.
+#[derive(Debug, Default)]
+pub struct MemoryEntropy(Cell<u64>);
+
+impl Entropy for &MemoryEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        // SplitMix64.
+        for chunk in bytes.chunks_mut(8) {
+            self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+            let mut z = self.0.get();
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(z ^ (z >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Passwords: what is accepted, and how they are hashed and checked.
+//!
+//! NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0, 6.2: all of Unicode, normalized to NFC, no composition
+//! rules, no truncation.
+
+use crate::{Cause, Entropy, Fault, Reason, Refusal};
+use latchkey_salting::{PasswordHash, SALT_BYTES, Scheme, StoredHash};
+use serde::Deserialize;
+use std::fmt;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// A password as it was typed.
+#[derive(Clone, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// The longest password in bytes, as typed. ASVS 6.2.9 asks for at least 64 characters.
+    pub const MAX_BYTES: usize = 1_024;
+
+    /// Takes a password that is to be compared. An empty one is a malformed request.
+    pub fn given(self) -> Result<Self, Refusal> {
+        if self.0.is_empty() {
+            return Err(Refusal::new(Reason::InvalidRequest));
+        }
+        self.within_limit()
+    }
+
+    fn within_limit(self) -> Result<Self, Refusal> {
+        if self.0.len() > Self::MAX_BYTES { Err(Refusal::new(Reason::PasswordTooLong)) } else { Ok(self) }
+    }
+
+    /// The bytes that are hashed: the same for all ways of typing the same characters.
+    fn normalized(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.nfc().collect::<String>().into_bytes())
+    }
+}
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password([redacted])")
+    }
+}
+
+/// A password that passed the policy.
+#[derive(Clone, Debug)]
+pub struct NewPassword(Password);
+
+/// The policy for new passwords, and the work of hashing.
+#[derive(Clone, Copy, Debug)]
+pub struct Passwords {
+    /// What new passwords are hashed under.
+    pub scheme: Scheme,
+    /// The fewest characters of a new password.
+    pub min_chars: usize,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { scheme: Scheme::default(), min_chars: Self::MIN_CHARS }
+    }
+}
+
+impl Passwords {
+    /// The least that the minimum length can be set to: NIST SP 800-63B-4, 3.1.1.2 for a password that
+    /// is one of several factors, ASVS 6.2.1 for any.
+    pub const MIN_CHARS: usize = 8;
+
+    /// Applies the policy to a new password.
+    pub fn accept(&self, password: Password) -> Result<NewPassword, Refusal> {
+        let password = password.within_limit()?;
+        // Characters as a person counts them, near enough: code points of the normalized text.
+        if password.0.nfc().count() < self.min_chars {
+            return Err(Refusal::too_short(self.min_chars));
+        }
+        Ok(NewPassword(password))
+    }
+
+    /// Hashes a new password with a fresh salt.
+    pub async fn hash(&self, password: &NewPassword, entropy: &impl Entropy) -> Result<PasswordHash, Fault> {
+        self.hash_given(&password.0, entropy).await
+    }
+
+    /// Hashes a password that is in use already, whatever today's policy says of it.
+    pub(crate) async fn hash_given(&self, password: &Password, entropy: &impl Entropy) -> Result<PasswordHash, Fault> {
+        let mut salt = [0; SALT_BYTES];
+        entropy.fill(&mut salt);
+        let (password, scheme) = (password.normalized(), self.scheme);
+        off_the_loop(move || latchkey_salting::hash(&password, &salt, scheme)).await
+    }
+
+    /// Whether a password made a stored hash. Without one, the same work is done in vain, so that an
+    /// unknown address takes as long as a known one.
+    pub async fn check(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, Fault> {
+        let Some(stored) = stored.cloned() else {
+            let (password, scheme) = (password.normalized(), self.scheme);
+            off_the_loop(move || drop(latchkey_salting::hash(&password, &[0; SALT_BYTES], scheme))).await?;
+            return Ok(false);
+        };
+        let bytes = match stored {
+            StoredHash::Phc(_) => password.normalized(),
+            // The sample hashed the bytes as they came.
+            StoredHash::Sample(_) => Zeroizing::new(password.0.as_bytes().to_vec()),
+        };
+        off_the_loop(move || stored.matches(&bytes))
+            .await?
+            .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))
+    }
+}
+
+/// Runs what takes long beside the event loop, so that requests to other services go on meanwhile.
+async fn off_the_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|_panicked| Fault::Internal(Cause::code("hashing")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(text: &str, min_chars: usize) -> Result<(), Reason> {
+        let passwords = Passwords { min_chars, ..Passwords::default() };
+        passwords.accept(text.into()).map(drop).map_err(|refusal| refusal.reason())
+    }
+
+    #[test]
+    fn eight_characters_of_any_script_are_enough_by_default() {
+        assert_eq!(accepted("aaaaaaa", 8), Err(Reason::PasswordTooShort));
+        assert_eq!(accepted("aaaaaaab", 8), Ok(()));
+        assert_eq!(accepted("日本語日本語日本", 8), Ok(()));
+        assert_eq!(accepted("e\u{301}e\u{301}e\u{301}e\u{301}", 8), Err(Reason::PasswordTooShort));
+    }
+
+    #[test]
+    fn a_password_has_at_most_1024_bytes() {
+        assert_eq!(accepted(&"ä".repeat(512), 8), Ok(()));
+        assert_eq!(accepted(&"ä".repeat(513), 8), Err(Reason::PasswordTooLong));
+        assert!(Password::from(&*"a".repeat(1_025)).given().is_err());
+        assert!(Password::from("").given().is_err());
+    }
+
+    #[test]
+    fn spaces_count_and_are_kept() {
+        assert_eq!(&*Password::from(" a b ").normalized(), b" a b ");
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_one_password() {
+        assert_eq!(Password::from("jose\u{301}").normalized(), Password::from("jos\u{e9}").normalized());
+    }
+
+    #[test]
+    fn a_password_is_not_printed_by_debug() {
+        let new = Passwords::default().accept("correct horse".into()).unwrap();
+        assert_eq!(format!("{new:?}"), "NewPassword(Password([redacted]))");
+    }
+}

@@ -1,0 +1,67 @@
+//! Refusals: what a caller is told when the answer is no.
+
+use serde::Serialize;
+
+/// Why a request was refused. A stable machine word; the list only grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The payload is no object, lacks a field, has an unknown one, or one of the wrong type.
+    InvalidRequest,
+    /// The address is none, or is longer than 254 bytes.
+    InvalidEmail,
+    /// The name is longer than 100 characters or holds control characters.
+    InvalidName,
+    /// The new password has fewer characters than the setting asks for.
+    PasswordTooShort,
+    /// The password is longer than 1,024 bytes.
+    PasswordTooLong,
+    /// Address and password do not belong together. The same for an unknown address.
+    InvalidCredentials,
+    /// The password is right, but the address was never verified.
+    NotVerified,
+    /// The link was used, replaced by a newer one, has expired, or never was one.
+    InvalidToken,
+    /// The address has a verified account already. Only told with `REVEAL_ACCOUNTS`.
+    AccountExists,
+    /// The address has no account. Only told with `REVEAL_ACCOUNTS`.
+    UnknownAccount,
+}
+
+/// A refusal with its sentence for a person. It never quotes what was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    reason: Reason,
+    info: String,
+}
+
+impl Refusal {
+    /// A refusal with the standard sentence of its reason.
+    #[must_use]
+    pub fn new(reason: Reason) -> Self {
+        let info = match reason {
+            Reason::InvalidRequest => "The request is not of the documented form.",
+            Reason::InvalidEmail => "This is not an e-mail address.",
+            Reason::InvalidName => "A name has at most 100 characters, all on one line.",
+            Reason::PasswordTooShort => "This password is too short.",
+            Reason::PasswordTooLong => "A password has at most 1,024 bytes.",
+            Reason::InvalidCredentials => "E-mail address and password do not match.",
+            Reason::NotVerified => "This e-mail address is not verified yet. Open the link in the mail we sent to it.",
+            Reason::InvalidToken => "This link is no longer valid. Ask for a new one.",
+            Reason::AccountExists => "This e-mail address already has an account.",
+            Reason::UnknownAccount => "This e-mail address has no account.",
+        };
+        Self { reason, info: info.to_owned() }
+    }
+
+    /// The new password is shorter than this many characters.
+    pub(crate) fn too_short(minimum: usize) -> Self {
+        Self { reason: Reason::PasswordTooShort, info: format!("A password has at least {minimum} characters.") }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}

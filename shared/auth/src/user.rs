@@ -1,0 +1,119 @@
+//! The record of a user, in the domain's words.
+
+use crate::{Email, Entropy, Name, Timestamp, Token, TokenHash};
+use latchkey_salting::{PasswordHash, StoredHash};
+use std::fmt::{self, Write};
+
+/// The developer user identifier that Cognito Identity knows a user by.
+///
+/// Random, so that an address that changes hands never inherits the former owner's identity. In a record
+/// of the sample it is the address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserId(String);
+
+impl UserId {
+    /// Draws 128 random bits, as 32 hexadecimal digits.
+    pub(crate) fn draw(entropy: &impl Entropy) -> Self {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes);
+        Self(bytes.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }))
+    }
+
+    /// Takes an identifier out of the table.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The identifier.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserId([redacted])")
+    }
+}
+
+/// An account that somebody signs up for. It is not verified.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The key.
+    pub email: Email,
+    /// As given at sign-up.
+    pub name: Option<Name>,
+    /// Random.
+    pub user_id: UserId,
+    /// Of the password that was chosen.
+    pub password: PasswordHash,
+    /// The hash of the token that was mailed.
+    pub verify_token: TokenHash,
+    /// When that token stops working.
+    pub verify_token_expires_at: Timestamp,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// What the operations need to know of a stored account.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// What Cognito Identity knows the user by.
+    pub user_id: UserId,
+    /// Latchkey's or the sample's.
+    pub password: StoredHash,
+    /// Whether the mailbox was proven.
+    pub verified: bool,
+    /// The verification link that is out, if any. It stays after its use until it expires, so that a
+    /// second click is answered like the first.
+    pub verification: Option<PendingVerification>,
+    /// The reset link that is out, if any.
+    pub reset: Option<PendingReset>,
+}
+
+/// A verification link that is out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PendingVerification {
+    /// Latchkey's: a hash and an end.
+    Hashed {
+        /// The hash of the token in the link.
+        token: TokenHash,
+        /// When it stops working.
+        expires_at: Timestamp,
+    },
+    /// The sample's: the token itself, without an end.
+    Plain(Token),
+}
+
+impl PendingVerification {
+    /// Whether this token verifies now.
+    #[must_use]
+    pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {
+        match self {
+            Self::Hashed { token: hash, expires_at } => *hash == token.hash() && now < *expires_at,
+            Self::Plain(plain) => plain == token,
+        }
+    }
+}
+
+/// A reset link that is out. There is no plain form: the sample's plain `lostToken` is never honoured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingReset {
+    /// The hash of the token in the link.
+    pub token: TokenHash,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+impl PendingReset {
+    /// Whether this token resets now.
+    #[must_use]
+    pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {
+        self.token == token.hash() && now < self.expires_at
+    }
+}

@@ -1,0 +1,439 @@
+//! What a user lives through, from sign-up to a reset password, with the services in memory.
+
+use latchkey_auth::memory::{MemoryClock, MemoryEntropy, MemoryIdentities, MemoryMailer, MemoryUsers};
+use latchkey_auth::{
+    Answer, ChangePassword, CreateUser, Email, Fault, Letters, Login, LostPassword, Operation, Passwords,
+    PendingVerification, Reason, ResetPassword, Token, User, UserId, VerifyUser, handle,
+};
+use latchkey_salting::{SampleHash, StoredHash};
+use serde_json::{Value, json};
+
+const ADA: &str = "ada@example.com";
+const PASSWORD: &str = "correct horse";
+const OTHER: &str = "battery staple";
+const HOUR: u64 = 60 * 60;
+
+/// The whole service in memory.
+#[derive(Default)]
+struct World {
+    users: MemoryUsers,
+    mailer: MemoryMailer,
+    clock: MemoryClock,
+    entropy: MemoryEntropy,
+    reveal_accounts: bool,
+}
+
+impl World {
+    fn letters() -> Letters {
+        Letters::new("Example")
+    }
+
+    async fn call<O: Operation>(&self, operation: O, payload: Value) -> Result<Answer, Fault> {
+        handle(&operation, &payload.to_string()).await
+    }
+
+    async fn sign_up(&self, email: &str, password: &str) -> Result<Answer, Fault> {
+        self.sign_up_raw(json!({ "email": email, "password": password })).await
+    }
+
+    async fn sign_up_raw(&self, payload: Value) -> Result<Answer, Fault> {
+        let operation = CreateUser {
+            users: &self.users,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+            verification_page: "https://pages.example/verify.html".to_owned(),
+            reveal_accounts: self.reveal_accounts,
+        };
+        self.call(operation, payload).await
+    }
+
+    async fn verify(&self, email: &str, token: &str) -> Answer {
+        let operation = VerifyUser { users: &self.users, clock: &self.clock };
+        self.call(operation, json!({ "email": email, "verify": token })).await.expect("no fault")
+    }
+
+    async fn login(&self, email: &str, password: &str) -> Answer {
+        let operation = Login {
+            users: &self.users,
+            identities: MemoryIdentities,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+        };
+        self.call(operation, json!({ "email": email, "password": password })).await.expect("no fault")
+    }
+
+    async fn change(&self, email: &str, old: &str, new: &str) -> Answer {
+        let operation = ChangePassword {
+            users: &self.users,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+        };
+        let payload = json!({ "email": email, "oldPassword": old, "newPassword": new });
+        self.call(operation, payload).await.expect("no fault")
+    }
+
+    async fn lose(&self, email: &str) -> Result<Answer, Fault> {
+        let operation = LostPassword {
+            users: &self.users,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            letters: Self::letters(),
+            reset_page: "https://pages.example/resetPassword.html".to_owned(),
+            reveal_accounts: self.reveal_accounts,
+        };
+        self.call(operation, json!({ "email": email })).await
+    }
+
+    async fn reset(&self, email: &str, token: &str, password: &str) -> Answer {
+        let operation = ResetPassword {
+            users: &self.users,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+        };
+        let payload = json!({ "email": email, "lost": token, "password": password });
+        self.call(operation, payload).await.expect("no fault")
+    }
+
+    /// The token of the only mail that was sent since the last look.
+    fn mailed_token(&self) -> String {
+        let mails = self.mailer.take();
+        let [mail] = &mails[..] else { panic!("{} mails", mails.len()) };
+        let link = mail.text.lines().find(|line| line.starts_with("https://")).expect("a link");
+        link.rsplit_once('=').expect("a token").1.to_owned()
+    }
+
+    async fn verified(&self, email: &str, password: &str) {
+        assert_eq!(self.sign_up(email, password).await, Ok(Answer::Done));
+        assert_eq!(self.verify(email, &self.mailed_token()).await, Answer::Done);
+    }
+
+    fn user(&self, email: &str) -> Option<User> {
+        self.users.get(&Email::parse(email).expect("an address"))
+    }
+}
+
+fn identity(answer: &Answer) -> &str {
+    let Answer::LoggedIn(login) = answer else { panic!("not logged in: {answer:?}") };
+    &login.identity_id
+}
+
+fn sample_user(verified: bool, verify_token: Option<&str>) -> User {
+    let (salt, hash) =
+        include_str!("../../salting/tests/sample_vector.txt").trim().split_once('\n').expect("two lines");
+    User {
+        user_id: UserId::from_stored(ADA.to_owned()),
+        password: StoredHash::Sample(SampleHash { hash: hash.to_owned(), salt: salt.to_owned() }),
+        verified,
+        verification: verify_token.map(|token| PendingVerification::Plain(Token::from_stored(token.to_owned()))),
+        reset: None,
+    }
+}
+
+#[tokio::test]
+async fn a_user_signs_up_verifies_and_logs_in() {
+    let world = World::default();
+    assert_eq!(world.sign_up(" ADA@Example.com ", PASSWORD).await, Ok(Answer::Done));
+    assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::NotVerified));
+    assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+    assert_eq!(world.verify(ADA, &world.mailed_token()).await, Answer::Done);
+    let first = world.login(ADA, PASSWORD).await;
+    let second = world.login("Ada@EXAMPLE.com", PASSWORD).await;
+    assert_eq!(identity(&first), identity(&second));
+    assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+    assert_eq!(world.login("eve@example.com", PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+}
+
+#[tokio::test]
+async fn a_verification_link_works_for_24_hours_and_twice() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    let token = world.mailed_token();
+    world.clock.advance(24 * HOUR - 1);
+    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    world.clock.advance(1);
+    assert_eq!(world.verify(ADA, &token).await.reason(), Some(Reason::InvalidToken));
+}
+
+#[tokio::test]
+async fn an_expired_verification_link_does_not_verify() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    let token = world.mailed_token();
+    world.clock.advance(24 * HOUR);
+    assert_eq!(world.verify(ADA, &token).await.reason(), Some(Reason::InvalidToken));
+    assert!(!world.user(ADA).expect("stored").verified);
+}
+
+#[tokio::test]
+async fn signing_up_again_replaces_an_unverified_account_and_voids_its_link() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    let (old_token, old) = (world.mailed_token(), world.user(ADA).expect("stored"));
+    world.sign_up(ADA, OTHER).await.expect("no fault");
+    let (new_token, new) = (world.mailed_token(), world.user(ADA).expect("stored"));
+    assert_ne!(old.user_id, new.user_id);
+    assert_eq!(world.verify(ADA, &old_token).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify(ADA, &new_token).await, Answer::Done);
+    assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    identity(&world.login(ADA, OTHER).await);
+}
+
+#[tokio::test]
+async fn signing_up_over_a_verified_account_changes_nothing_and_tells_the_owner_alone() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    let identity_before = identity(&world.login(ADA, PASSWORD).await).to_owned();
+    assert_eq!(world.sign_up(ADA, OTHER).await, Ok(Answer::Done), "the same answer as for a new address");
+    let mails = world.mailer.take();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].text.contains("has an account already"), "{}", mails[0].text);
+    assert!(!mails[0].text.contains("http"), "no link to verify");
+    assert_eq!(identity(&world.login(ADA, PASSWORD).await), identity_before);
+    assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+}
+
+#[tokio::test]
+async fn a_setting_turns_the_plainer_answers_on() {
+    let world = World { reveal_accounts: true, ..World::default() };
+    world.verified(ADA, PASSWORD).await;
+    let reason = |answer: Result<Answer, Fault>| answer.expect("no fault").reason();
+    assert_eq!(reason(world.sign_up(ADA, OTHER).await), Some(Reason::AccountExists));
+    assert_eq!(reason(world.lose("eve@example.com").await), Some(Reason::UnknownAccount));
+    assert!(world.mailer.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_password_is_changed_by_whoever_knows_it_and_the_owner_is_told() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    assert_eq!(world.change(ADA, OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    assert_eq!(world.change("eve@example.com", OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    assert_eq!(world.change(ADA, PASSWORD, OTHER).await, Answer::Done);
+    assert!(world.mailer.take()[0].subject.contains("was changed"));
+    assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    identity(&world.login(ADA, OTHER).await);
+}
+
+#[tokio::test]
+async fn a_password_change_voids_a_reset_link() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.lose(ADA).await.expect("no fault");
+    let token = world.mailed_token();
+    world.change(ADA, PASSWORD, OTHER).await;
+    assert_eq!(world.reset(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
+}
+
+#[tokio::test]
+async fn a_lost_password_is_reset_once_within_the_hour() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.lose(ADA).await.expect("no fault");
+    let token = world.mailed_token();
+    world.clock.advance(HOUR - 1);
+    assert_eq!(world.reset(ADA, &token, "short").await.reason(), Some(Reason::PasswordTooShort));
+    assert_eq!(world.reset(ADA, &token, OTHER).await, Answer::Done, "the refused password spent nothing");
+    assert!(world.mailer.take()[0].subject.contains("was changed"));
+    assert_eq!(world.reset(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
+    identity(&world.login(ADA, OTHER).await);
+}
+
+#[tokio::test]
+async fn an_expired_reset_link_is_refused() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.lose(ADA).await.expect("no fault");
+    let token = world.mailed_token();
+    world.clock.advance(HOUR);
+    assert_eq!(world.reset(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
+}
+
+#[tokio::test]
+async fn a_newer_reset_link_voids_the_older() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.lose(ADA).await.expect("no fault");
+    let old = world.mailed_token();
+    world.lose(ADA).await.expect("no fault");
+    let new = world.mailed_token();
+    assert_eq!(world.reset(ADA, &old, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.reset(ADA, &new, OTHER).await, Answer::Done);
+}
+
+#[tokio::test]
+async fn a_reset_verifies_too_since_it_proves_the_mailbox() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    let verify = world.mailed_token();
+    world.lose(ADA).await.expect("no fault");
+    let lost = world.mailed_token();
+    assert_eq!(world.reset(ADA, &verify, OTHER).await.reason(), Some(Reason::InvalidToken), "no reset token");
+    assert_eq!(world.verify(ADA, &lost).await.reason(), Some(Reason::InvalidToken), "no verify token");
+    assert_eq!(world.reset(ADA, &lost, OTHER).await, Answer::Done);
+    identity(&world.login(ADA, OTHER).await);
+}
+
+#[tokio::test]
+async fn a_token_of_one_account_is_none_of_another() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.verified("eve@example.com", PASSWORD).await;
+    world.lose("eve@example.com").await.expect("no fault");
+    let token = world.mailed_token();
+    assert_eq!(world.reset(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
+}
+
+#[tokio::test]
+async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_sends_nothing() {
+    let world = World::default();
+    assert_eq!(world.lose(ADA).await, Ok(Answer::Done));
+    assert!(world.mailer.take().is_empty());
+    assert!(world.user(ADA).is_none());
+}
+
+#[tokio::test]
+async fn a_failed_mail_strands_no_account() {
+    let world = World::default();
+    world.mailer.fail(true);
+    let fault = world.sign_up(ADA, PASSWORD).await.expect_err("the mailer fails");
+    assert_eq!(fault.error_type(), "MailerUnavailable");
+    world.mailer.fail(false);
+    world.verified(ADA, PASSWORD).await;
+    world.mailer.fail(true);
+    world.lose(ADA).await.expect_err("the mailer fails");
+    world.mailer.fail(false);
+    world.lose(ADA).await.expect("no fault");
+    assert_eq!(world.reset(ADA, &world.mailed_token(), OTHER).await, Answer::Done);
+}
+
+#[tokio::test]
+async fn a_changed_password_is_reported_as_changed_although_the_owner_could_not_be_told() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.mailer.fail(true);
+    let answer = world.change(ADA, PASSWORD, OTHER).await;
+    assert!(matches!(answer, Answer::DoneUntold(Fault::Mailer(_))), "{answer:?}");
+    assert_eq!(
+        answer.to_json(ChangePassword::<&MemoryUsers, &MemoryMailer, &MemoryClock, &MemoryEntropy>::CONTRACT),
+        json!({ "changed": true })
+    );
+    identity(&world.login(ADA, OTHER).await);
+}
+
+#[tokio::test]
+async fn a_failing_table_is_a_fault_and_no_answer() {
+    let world = World::default();
+    world.users.fail(true);
+    assert_eq!(world.sign_up(ADA, PASSWORD).await.expect_err("a fault").error_type(), "TableUnavailable");
+    assert_eq!(world.lose(ADA).await.expect_err("a fault").error_type(), "TableUnavailable");
+    assert!(world.mailer.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_user_of_the_sample_logs_in_and_is_rewritten_with_the_same_identity() {
+    let world = World::default();
+    world.users.insert(Email::parse(ADA).expect("an address"), sample_user(true, None));
+    assert_eq!(world.login(ADA, "wonderlanD").await.reason(), Some(Reason::InvalidCredentials));
+    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Sample(_)));
+    let first = world.login(ADA, "wonderland").await;
+    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Phc(_)));
+    let second = world.login(ADA, "wonderland").await;
+    assert_eq!(identity(&first), identity(&second));
+}
+
+#[tokio::test]
+async fn a_plain_verify_token_of_the_sample_is_honoured_twice_and_kept_as_a_hash() {
+    let world = World::default();
+    let token = "0123456789abcdef".repeat(16);
+    world.users.insert(Email::parse(ADA).expect("an address"), sample_user(false, Some(&token)));
+    assert_eq!(world.verify(ADA, &token.replace('0', "1")).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    assert!(matches!(world.user(ADA).expect("stored").verification, Some(PendingVerification::Hashed { .. })));
+    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+}
+
+#[tokio::test]
+async fn malformed_requests_are_refused_and_nothing_is_stored_or_sent() {
+    let world = World::default();
+    let long = "a".repeat(1_025);
+    let cases = [
+        (json!(null), Reason::InvalidRequest),
+        (json!([ADA, PASSWORD, null]), Reason::InvalidRequest),
+        (json!("text"), Reason::InvalidRequest),
+        (json!({}), Reason::InvalidRequest),
+        (json!({ "email": ADA }), Reason::InvalidRequest),
+        (json!({ "email": null, "password": PASSWORD }), Reason::InvalidRequest),
+        (json!({ "email": ADA, "password": null }), Reason::InvalidRequest),
+        (json!({ "email": [ADA], "password": PASSWORD }), Reason::InvalidRequest),
+        (json!({ "email": ADA, "password": 12_345_678 }), Reason::InvalidRequest),
+        (json!({ "email": ADA, "password": PASSWORD, "admin": true }), Reason::InvalidRequest),
+        (json!({ "email": ADA, "password": PASSWORD, "name": { "first": "Ada" } }), Reason::InvalidRequest),
+        (json!({ "email": ADA, "password": "x".repeat(40_000) }), Reason::InvalidRequest),
+        (json!({ "email": "", "password": PASSWORD }), Reason::InvalidEmail),
+        (json!({ "email": "ada", "password": PASSWORD }), Reason::InvalidEmail),
+        (json!({ "email": "ada@example.com\r\nBcc: eve@example.com", "password": PASSWORD }), Reason::InvalidEmail),
+        (json!({ "email": ADA, "password": "" }), Reason::PasswordTooShort),
+        (json!({ "email": ADA, "password": "1234567" }), Reason::PasswordTooShort),
+        (json!({ "email": ADA, "password": long }), Reason::PasswordTooLong),
+        (json!({ "email": ADA, "password": PASSWORD, "name": "Ada\nEve" }), Reason::InvalidName),
+        (json!({ "email": ADA, "password": PASSWORD, "name": "a".repeat(101) }), Reason::InvalidName),
+    ];
+    for (payload, reason) in cases {
+        let answer = world.sign_up_raw(payload.clone()).await.expect("a refusal is no fault");
+        assert_eq!(answer.reason(), Some(reason), "{payload}");
+    }
+    assert!(world.user(ADA).is_none());
+    assert!(world.mailer.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_quotes_nothing_of_the_request() {
+    let world = World::default();
+    let marked = "m4rk3d-s3cr3t";
+    for payload in [
+        json!({ "email": marked, "password": PASSWORD }),
+        json!({ "email": ADA, "password": [marked] }),
+        json!({ "email": ADA, "password": PASSWORD, marked: marked }),
+        json!({ "email": ADA, "password": PASSWORD, "name": marked.repeat(10) }),
+    ] {
+        let answer = world.sign_up_raw(payload).await.expect("a refusal is no fault");
+        assert!(answer.reason().is_some());
+        assert!(!format!("{answer:?}").contains(marked), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_have_the_form_of_the_contract() {
+    type Create<'a> = CreateUser<&'a MemoryUsers, &'a MemoryMailer, &'a MemoryClock, &'a MemoryEntropy>;
+    let world = World::default();
+    let done = world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    assert_eq!(done.to_json(Create::CONTRACT), json!({ "created": true }));
+    let refused = world.sign_up(ADA, "short").await.expect("no fault");
+    assert_eq!(
+        refused.to_json(Create::CONTRACT),
+        json!({ "created": false, "reason": "password_too_short", "info": "A password has at least 8 characters." })
+    );
+}
+
+#[tokio::test]
+async fn a_missing_or_impossible_token_never_matches() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    for token in ["", " ", "null", "undefined", "[]"] {
+        assert_eq!(world.reset(ADA, token, OTHER).await.reason(), Some(Reason::InvalidToken), "{token:?}");
+        let verified = world.verify("eve@example.com", token).await;
+        assert_eq!(verified.reason(), Some(Reason::InvalidToken), "{token:?}");
+    }
+}
