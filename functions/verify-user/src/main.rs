@@ -1,0 +1,13 @@
+//! verifyUser: the link of the sign-up mail proves the mailbox.
+
+use latchkey_auth::VerifyUser;
+use latchkey_dynamodb::DynamoUsers;
+use latchkey_runtime::{SystemClock, serve};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    serve(|settings| {
+        let aws = latchkey_aws::from_environment()?;
+        Ok(VerifyUser { users: DynamoUsers::new(&aws, settings.table()?), clock: SystemClock })
+    })
+}

@@ -1,0 +1,70 @@
+//! How Latchkey reaches AWS.
+//!
+//! Lambda puts region and credentials of a function's role into its environment, and they stay good for as
+//! long as that environment lives. Reading them from there, and from nowhere else, spares every start the search
+//! through profiles and metadata services that a general-purpose client makes.
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, result::SdkError};
+use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
+pub use aws_types::SdkConfig;
+use aws_types::region::Region;
+use latchkey_auth::Cause;
+use std::time::Duration;
+
+/// A variable that Lambda sets is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {0} is missing: this program is started by AWS Lambda")]
+pub struct MissingVariable(&'static str);
+
+/// The longest that one call to a service may take, with its retries. An operation makes at most three, which
+/// together with a hash stay below the functions' timeout of 15 seconds.
+const CALL: Duration = Duration::from_secs(4);
+/// The longest that one attempt may take: a dead connection leaves time for another try.
+const ATTEMPT: Duration = Duration::from_millis(1_800);
+/// The longest that connecting may take.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// What every SDK client of a function is made from.
+pub fn from_environment() -> Result<SdkConfig, MissingVariable> {
+    let required = |name| std::env::var(name).map_err(|_| MissingVariable(name));
+    let credentials = Credentials::new(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        std::env::var("AWS_SESSION_TOKEN").ok(),
+        None,
+        "Lambda",
+    );
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(required("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(
+            aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::rustls(CryptoMode::Ring)).build_https(),
+        )
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)));
+    config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()));
+    Ok(config.build())
+}
+
+/// What went wrong with a call, as a code. The service's message is left out: it may quote what was sent.
+pub fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Cause {
+    Cause::code(match error {
+        SdkError::ServiceError(error) => error.err().code().unwrap_or("unknown"),
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timeout",
+        SdkError::DispatchFailure(_) => "connection",
+        SdkError::ResponseError(_) => "response",
+        _ => "request",
+    })
+}

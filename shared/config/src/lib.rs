@@ -1,0 +1,196 @@
+//! The settings of a function, read once and typed.
+//!
+//! `config.json` is what the owner writes and `config.schema.json` what it may hold; `template.yaml` hands
+//! each function the settings that it needs as environment variables of the same names. A function that is
+//! started with a missing or impossible setting says so, by name, and does not serve.
+
+use latchkey_salting::Scheme;
+use std::fmt;
+
+/// A setting is missing or is not what it should be. The value stays unsaid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the setting {key} should be {expected}")]
+pub struct InvalidSetting {
+    /// The name of the setting.
+    pub key: &'static str,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+/// Where settings are looked up by name.
+pub struct Settings<'a>(Lookup<'a>);
+
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
+impl Settings<'static> {
+    /// The environment of this process.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self(Box::new(|key| std::env::var(key).ok()))
+    }
+}
+
+impl<'a> Settings<'a> {
+    /// Any other place.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
+        Self(Box::new(lookup))
+    }
+
+    /// The name of the table.
+    pub fn table(&self) -> Result<String, InvalidSetting> {
+        self.text("DDB_TABLE", "the name of the user table")
+    }
+
+    /// The identity pool that logins are exchanged at.
+    pub fn identity_pool_id(&self) -> Result<String, InvalidSetting> {
+        self.text("IDENTITY_POOL_ID", "the id of the identity pool")
+    }
+
+    /// The name that the identity pool knows this service by.
+    pub fn developer_provider_name(&self) -> Result<String, InvalidSetting> {
+        self.text("DEVELOPER_PROVIDER_NAME", "the developer provider name of the identity pool")
+    }
+
+    /// The service's name in mails.
+    pub fn service_name(&self) -> Result<String, InvalidSetting> {
+        self.text("EXTERNAL_NAME", "the name of your service, as mails give it")
+    }
+
+    /// The sender of mails.
+    pub fn sender(&self) -> Result<String, InvalidSetting> {
+        self.text("EMAIL_SOURCE", "the address that mails are sent from")
+    }
+
+    /// The page that verification links open.
+    pub fn verification_page(&self) -> Result<String, InvalidSetting> {
+        self.page("VERIFICATION_PAGE")
+    }
+
+    /// The page that reset links open.
+    pub fn reset_page(&self) -> Result<String, InvalidSetting> {
+        self.page("RESET_PAGE")
+    }
+
+    /// The fewest characters of a new password: 8 to 64, 8 if unset.
+    pub fn password_min_length(&self) -> Result<usize, InvalidSetting> {
+        const INVALID: InvalidSetting =
+            InvalidSetting { key: "PASSWORD_MIN_LENGTH", expected: "a whole number from 8 to 64" };
+        self.get(INVALID.key)
+            .map_or(Ok(8), |text| text.parse().ok().filter(|chars| (8..=64).contains(chars)).ok_or(INVALID))
+    }
+
+    /// What new passwords are hashed under: `PASSWORD_HASH` with `PASSWORD_HASH_ROUNDS`.
+    pub fn password_scheme(&self) -> Result<Scheme, InvalidSetting> {
+        const HASH: InvalidSetting =
+            InvalidSetting { key: "PASSWORD_HASH", expected: "pbkdf2-sha512, pbkdf2-sha256 or argon2id" };
+        let rounds = |floor, expected| {
+            let invalid = InvalidSetting { key: "PASSWORD_HASH_ROUNDS", expected };
+            self.get(invalid.key).map_or(Ok(floor), |text| text.parse().map_err(|_| invalid)).map(|n| (n, invalid))
+        };
+        match self.get(HASH.key).as_deref() {
+            None | Some("pbkdf2-sha512") => {
+                let (rounds, invalid) =
+                    rounds(Scheme::PBKDF2_SHA512_FLOOR, "a whole number from 210000 to 20000000 for pbkdf2-sha512")?;
+                Scheme::pbkdf2_sha512(rounds).map_err(|_| invalid)
+            }
+            Some("pbkdf2-sha256") => {
+                let (rounds, invalid) =
+                    rounds(Scheme::PBKDF2_SHA256_FLOOR, "a whole number from 600000 to 20000000 for pbkdf2-sha256")?;
+                Scheme::pbkdf2_sha256(rounds).map_err(|_| invalid)
+            }
+            Some("argon2id") if self.get("PASSWORD_HASH_ROUNDS").is_some() => {
+                Err(InvalidSetting { key: "PASSWORD_HASH_ROUNDS", expected: "left out with argon2id" })
+            }
+            Some("argon2id") => Ok(Scheme::Argon2id),
+            Some(_) => Err(HASH),
+        }
+    }
+
+    /// Whether callers are told who has an account. No if unset.
+    pub fn reveal_accounts(&self) -> Result<bool, InvalidSetting> {
+        match self.get("REVEAL_ACCOUNTS").as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(InvalidSetting { key: "REVEAL_ACCOUNTS", expected: "true or false" }),
+        }
+    }
+
+    /// A setting that is there and not empty: a template cannot leave a variable out.
+    fn get(&self, key: &str) -> Option<String> {
+        (self.0)(key).filter(|text| !text.is_empty())
+    }
+
+    fn text(&self, key: &'static str, expected: &'static str) -> Result<String, InvalidSetting> {
+        self.get(key).ok_or(InvalidSetting { key, expected })
+    }
+
+    /// Links append a query to it, so it has none of its own.
+    fn page(&self, key: &'static str) -> Result<String, InvalidSetting> {
+        let invalid = InvalidSetting { key, expected: "an http or https address without a query" };
+        let page = self.get(key).ok_or(invalid)?;
+        let web = page.starts_with("https://") || page.starts_with("http://");
+        let plain = !page.contains(|c: char| c == '?' || c == '#' || c.is_whitespace() || c.is_control());
+        if web && plain { Ok(page) } else { Err(invalid) }
+    }
+}
+
+impl fmt::Debug for Settings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with<'a>(pairs: &'a [(&'a str, &'a str)]) -> Settings<'a> {
+        Settings::from_lookup(|key| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn defaults_are_safe() {
+        let settings = with(&[("PASSWORD_HASH_ROUNDS", "")]);
+        assert_eq!(settings.password_scheme(), Ok(Scheme::default()));
+        assert_eq!(settings.password_min_length(), Ok(8));
+        assert_eq!(settings.reveal_accounts(), Ok(false));
+    }
+
+    #[test]
+    fn a_missing_setting_is_named() {
+        assert_eq!(with(&[]).table().unwrap_err().key, "DDB_TABLE");
+        assert_eq!(with(&[("EMAIL_SOURCE", "")]).sender().unwrap_err().key, "EMAIL_SOURCE");
+    }
+
+    #[test]
+    fn a_hash_below_its_floor_is_refused() {
+        for (hash, rounds) in [("pbkdf2-sha512", "209999"), ("pbkdf2-sha256", "210000"), ("argon2id", "3"), ("md5", "")]
+        {
+            let pairs = [("PASSWORD_HASH", hash), ("PASSWORD_HASH_ROUNDS", rounds)];
+            assert!(with(&pairs).password_scheme().is_err(), "{hash} {rounds}");
+        }
+        assert_eq!(with(&[("PASSWORD_HASH", "argon2id")]).password_scheme(), Ok(Scheme::Argon2id));
+        let more = with(&[("PASSWORD_HASH_ROUNDS", "300000")]);
+        assert_eq!(more.password_scheme(), Ok(Scheme::pbkdf2_sha512(300_000).unwrap()));
+    }
+
+    #[test]
+    fn a_minimum_length_below_eight_is_refused() {
+        for wrong in ["7", "65", "-8", "eight"] {
+            assert!(with(&[("PASSWORD_MIN_LENGTH", wrong)]).password_min_length().is_err(), "{wrong}");
+        }
+        assert_eq!(with(&[("PASSWORD_MIN_LENGTH", "15")]).password_min_length(), Ok(15));
+    }
+
+    #[test]
+    fn a_page_is_a_web_address_that_links_can_extend() {
+        let page = |text| with(&[("RESET_PAGE", text)]).reset_page().is_ok();
+        assert!(page("https://b.s3.amazonaws.com/resetPassword.html"));
+        assert!(page("http://localhost:4566/b/resetPassword.html"));
+        for wrong in
+            ["", "javascript:alert(1)", "https://e.example/?a=b", "https://e.example/#a", "https://e.example/ x"]
+        {
+            assert!(!page(wrong), "{wrong}");
+        }
+    }
+}

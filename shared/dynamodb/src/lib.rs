@@ -1,0 +1,221 @@
+//! The accounts, in one DynamoDB table whose key is `email`.
+//!
+//! Every write is one conditional call, so that DynamoDB decides races. `record` is what an item looks like.
+
+mod record;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
+use aws_sdk_dynamodb::types::AttributeValue;
+use latchkey_auth::{Email, Fault, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users};
+use latchkey_aws::SdkConfig;
+use latchkey_salting::{PasswordHash, StoredHash};
+use record::{number, text};
+
+/// The user table.
+#[derive(Clone, Debug)]
+pub struct DynamoUsers {
+    client: Client,
+    table: String,
+}
+
+impl DynamoUsers {
+    /// A table of this name.
+    #[must_use]
+    pub fn new(aws: &SdkConfig, table: String) -> Self {
+        Self { client: Client::new(aws), table }
+    }
+
+    fn update(&self, email: &Email, condition: &str, change: &str) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("email", text(email.as_str()))
+            .condition_expression(condition)
+            .update_expression(change)
+    }
+}
+
+/// Runs an update. A condition that does not hold is an outcome.
+async fn made(update: UpdateItemFluentBuilder) -> Result<bool, Fault> {
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(SdkError::ServiceError(error))
+            if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
+    }
+}
+
+/// The text of a stored hash that a condition compares with.
+fn hash_text(stored: &StoredHash) -> AttributeValue {
+    match stored {
+        StoredHash::Phc(hash) => text(hash.as_str()),
+        StoredHash::Sample(hash) => text(&hash.hash),
+    }
+}
+
+impl Users for DynamoUsers {
+    async fn find(&self, email: &Email) -> Result<Option<User>, Fault> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("email", text(email.as_str()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Fault::Table(latchkey_aws::cause(&error)))?;
+        found.item.map(|item| record::read(&item, email)).transpose()
+    }
+
+    async fn create(&self, user: &NewUser) -> Result<bool, Fault> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(record::write(user)))
+            .condition_expression("attribute_not_exists(email) OR verified = :false")
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
+        }
+    }
+
+    async fn verify(
+        &self,
+        email: &Email,
+        seen: &PendingVerification,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let update = match seen {
+            PendingVerification::Hashed { token, .. } => self
+                .update(
+                    email,
+                    "verifyTokenHash = :token AND verifyTokenExpiresAt > :now",
+                    "SET verified = :true, updatedAt = :now",
+                )
+                .expression_attribute_values(":token", text(&token.encode())),
+            PendingVerification::Plain(token) => self
+                .update(
+                    email,
+                    "verifyToken = :token",
+                    "SET verified = :true, updatedAt = :now, verifyTokenHash = :hash, verifyTokenExpiresAt = :until \
+                     REMOVE verifyToken",
+                )
+                .expression_attribute_values(":token", text(token.as_str()))
+                .expression_attribute_values(":hash", text(&token.hash().encode()))
+                .expression_attribute_values(":until", number(until)),
+        };
+        made(
+            update
+                .expression_attribute_values(":true", AttributeValue::Bool(true))
+                .expression_attribute_values(":now", number(now)),
+        )
+        .await
+    }
+
+    async fn start_reset(
+        &self,
+        email: &Email,
+        token: &TokenHash,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        made(
+            self.update(
+                email,
+                "attribute_exists(email)",
+                "SET lostTokenHash = :token, lostTokenExpiresAt = :until, updatedAt = :now REMOVE lostToken",
+            )
+            .expression_attribute_values(":token", text(&token.encode()))
+            .expression_attribute_values(":until", number(until))
+            .expression_attribute_values(":now", number(now)),
+        )
+        .await
+    }
+
+    async fn reset_password(
+        &self,
+        email: &Email,
+        token: &TokenHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        made(
+            self.update(
+                email,
+                "lostTokenHash = :token AND lostTokenExpiresAt > :now",
+                "SET passwordHash = :password, verified = :true, passwordChangedAt = :now, updatedAt = :now, \
+                 userId = if_not_exists(userId, :email) \
+                 REMOVE passwordSalt, lostToken, lostTokenHash, lostTokenExpiresAt, \
+                 verifyToken, verifyTokenHash, verifyTokenExpiresAt",
+            )
+            .expression_attribute_values(":token", text(&token.encode()))
+            .expression_attribute_values(":password", text(password.as_str()))
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":email", text(email.as_str()))
+            .expression_attribute_values(":now", number(now)),
+        )
+        .await
+    }
+
+    async fn change_password(
+        &self,
+        email: &Email,
+        seen: &StoredHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        made(
+            self.update(
+                email,
+                "passwordHash = :seen",
+                "SET passwordHash = :password, passwordChangedAt = :now, updatedAt = :now, \
+                 userId = if_not_exists(userId, :email) \
+                 REMOVE passwordSalt, lostToken, lostTokenHash, lostTokenExpiresAt",
+            )
+            .expression_attribute_values(":seen", hash_text(seen))
+            .expression_attribute_values(":password", text(password.as_str()))
+            .expression_attribute_values(":email", text(email.as_str()))
+            .expression_attribute_values(":now", number(now)),
+        )
+        .await
+    }
+
+    async fn renew_hash(
+        &self,
+        email: &Email,
+        user_id: &UserId,
+        seen: &StoredHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        made(
+            self.update(
+                email,
+                "passwordHash = :seen",
+                "SET passwordHash = :password, updatedAt = :now, userId = if_not_exists(userId, :userId) \
+                 REMOVE passwordSalt, lostToken",
+            )
+            .expression_attribute_values(":seen", hash_text(seen))
+            .expression_attribute_values(":password", text(password.as_str()))
+            .expression_attribute_values(":userId", text(user_id.as_str()))
+            .expression_attribute_values(":now", number(now)),
+        )
+        .await
+    }
+}

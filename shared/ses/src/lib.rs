@@ -1,0 +1,46 @@
+//! Mails through Amazon SES, as text and HTML.
+
+use aws_sdk_ses::Client;
+use aws_sdk_ses::error::BuildError;
+use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use latchkey_auth::{Cause, Fault, Mail, Mailer};
+use latchkey_aws::SdkConfig;
+
+/// The sender.
+#[derive(Clone, Debug)]
+pub struct SesMailer {
+    client: Client,
+    sender: String,
+}
+
+impl SesMailer {
+    /// Sends from this address, which SES knows as a verified identity.
+    #[must_use]
+    pub fn new(aws: &SdkConfig, sender: String) -> Self {
+        Self { client: Client::new(aws), sender }
+    }
+}
+
+fn content(text: &str) -> Result<Content, BuildError> {
+    Content::builder().charset("UTF-8").data(text).build()
+}
+
+fn message(mail: &Mail) -> Result<Message, BuildError> {
+    let body = Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
+    Ok(Message::builder().subject(content(&mail.subject)?).body(body).build())
+}
+
+impl Mailer for SesMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), Fault> {
+        let message = message(mail).map_err(|_| Fault::Mailer(Cause::code("message")))?;
+        self.client
+            .send_email()
+            .source(&self.sender)
+            .destination(Destination::builder().to_addresses(mail.to.as_str()).build())
+            .message(message)
+            .send()
+            .await
+            .map_err(|error| Fault::Mailer(latchkey_aws::cause(&error)))?;
+        Ok(())
+    }
+}
