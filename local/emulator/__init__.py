@@ -1,0 +1,1 @@
+"""The local cloud: MiniStack with what it lacks and Latchkey lives on."""
