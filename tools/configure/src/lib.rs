@@ -1,0 +1,135 @@
+//! What the scripts need of `config.json`: a check against `config.schema.json` before anything is made.
+
+use serde_json::{Map, Value};
+
+const SCHEMA: &str = include_str!("../../../config.schema.json");
+
+/// A key of the configuration and what its value should be. The value itself is never repeated.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{key}: {expected}")]
+pub struct Problem {
+    /// The key; the whole file if empty.
+    pub key: String,
+    /// What it should be.
+    pub expected: String,
+}
+
+impl Problem {
+    fn new(key: &str, expected: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), expected: expected.into() }
+    }
+}
+
+/// Reads a configuration, or lists every key that is missing, unknown or wrong.
+///
+/// # Panics
+///
+/// If the schema that was compiled in is none, which a test rules out.
+pub fn check(text: &str) -> Result<Map<String, Value>, Vec<Problem>> {
+    let whole = |expected: String| vec![Problem::new("", expected)];
+    let config: Value = serde_json::from_str(text)
+        .map_err(|error| whole(format!("valid JSON; line {}, column {} is not", error.line(), error.column())))?;
+    let Value::Object(object) = &config else { return Err(whole("a JSON object".to_owned())) };
+
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let describe = |key: &str| schema["properties"][key]["description"].as_str().unwrap_or("a known key").to_owned();
+
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut problems: Vec<Problem> = required
+        .filter(|key| !object.contains_key(*key))
+        .map(|key| Problem::new(key, format!("missing; it should be {}", describe(key))))
+        .collect();
+    for key in object.keys().filter(|key| schema["properties"].get(key.as_str()).is_none()) {
+        problems.push(Problem::new(key, "is no key of this file; remove it or correct its name"));
+    }
+    for error in validator.iter_errors(&config) {
+        let path = error.instance_path().to_string();
+        if let Some(key) = path.strip_prefix('/').and_then(|path| path.split('/').next()) {
+            problems.push(Problem::new(key, format!("should be {}", describe(key))));
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    if problems.is_empty() { Ok(object.clone()) } else { Err(problems) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn sample() -> Value {
+        serde_json::from_str(include_str!("../../../config.json")).unwrap()
+    }
+
+    fn wrong(config: &Value) -> Vec<String> {
+        check(&config.to_string()).err().unwrap_or_default().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn the_samples_configuration_is_accepted_as_it_is() {
+        assert_eq!(wrong(&sample()), Vec::<String>::new());
+        let mut old = sample();
+        old["CRYPTO_BYTE_SIZE"] = json!(128);
+        old["IDENTITY_POOL_ID"] = json!("us-east-1:3909a295-f5f8-4d6b-97ea-994ed4d324dd");
+        assert_eq!(wrong(&old), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_required_key_is_missed_by_name() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        for key in schema["required"].as_array().unwrap() {
+            let key = key.as_str().unwrap();
+            let mut config = sample();
+            config.as_object_mut().unwrap().remove(key);
+            assert_eq!(wrong(&config), [key]);
+        }
+    }
+
+    #[test]
+    fn every_wrong_value_is_reported_by_key_and_never_repeated() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        for key in schema["properties"].as_object().unwrap().keys().filter(|key| *key != "CRYPTO_BYTE_SIZE") {
+            for value in [json!(null), json!({}), json!("m4rk3d\n"), json!(-1.5)] {
+                let mut config = sample();
+                config[key] = value.clone();
+                let problems = check(&config.to_string()).err().unwrap_or_default();
+                assert_eq!(problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), [key], "{value}");
+                assert!(!problems[0].to_string().contains("m4rk3d"), "{}", problems[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn several_mistakes_are_reported_at_once() {
+        let config = json!({ "REGION": "here", "COLOUR": "red" });
+        let keys = wrong(&config);
+        assert!(keys.contains(&"REGION".to_owned()) && keys.contains(&"COLOUR".to_owned()), "{keys:?}");
+        assert!(keys.contains(&"AWS_ACCOUNT_ID".to_owned()), "{keys:?}");
+    }
+
+    #[test]
+    fn a_hash_below_its_floor_is_refused() {
+        for (hash, rounds, fits) in [
+            ("pbkdf2-sha512", json!(209_999), false),
+            ("pbkdf2-sha512", json!("209999"), false),
+            ("pbkdf2-sha512", json!("210000"), true),
+            ("pbkdf2-sha256", json!(599_999), false),
+            ("pbkdf2-sha256", json!("599999"), false),
+            ("pbkdf2-sha256", json!("600000"), true),
+            ("argon2id", json!(210_000), false),
+        ] {
+            let mut config = sample();
+            config["PASSWORD_HASH"] = json!(hash);
+            config["PASSWORD_HASH_ROUNDS"] = rounds.clone();
+            assert_eq!(wrong(&config).is_empty(), fits, "{hash} {rounds}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_said_with_its_place() {
+        assert_eq!(check("[]").unwrap_err()[0].to_string(), ": a JSON object");
+        assert!(check("{\n  \"REGION\" 1\n}").unwrap_err()[0].expected.contains("line 2"));
+    }
+}
