@@ -1,4 +1,13 @@
-//! What the scripts need of `config.json`: a check against `config.schema.json` before anything is made.
+//! What the scripts need of `config.json`: a check against `config.schema.json` before anything is made, and the
+//! values that are in force.
+
+mod effective;
+mod site;
+mod write;
+
+pub use effective::{effective, shell};
+pub use site::site;
+pub use write::write;
 
 use serde_json::{Map, Value};
 
