@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Sets the service up on AWS: checks config.json, creates or updates the stack, writes the identity pool's id back,
+# and deploys. It can be run again at any time.
+set -euo pipefail
+cd "$(dirname "$0")"
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+read_options "$@"
+prepare
+need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
+
+code() {
+  stack_parameter "$1Code"
+}
+apply_stack "$(code CreateUser)" "$(code VerifyUser)" "$(code Login)" \
+  "$(code ChangePassword)" "$(code LostPassword)" "$(code ResetPassword)"
+
+if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
+  SITE_URL=$AWS_ENDPOINT_URL/$BUCKET/index.html
+fi
+configure write "$CONFIG" "IDENTITY_POOL_ID=$(stack_output IdentityPoolId)" "SITE_URL=$SITE_URL" \
+  "AUTHENTICATED_ROLE=$(stack_output AuthenticatedRole)"
+
+./deploy.sh --config "$CONFIG"
+
+verified=$(aws ses get-identity-verification-attributes --identities "$EMAIL_SOURCE" "${EMAIL_SOURCE#*@}" --output text \
+  --query "length(values(VerificationAttributes)[?VerificationStatus=='Success'])" 2>/dev/null || echo 0)
+if [ "$verified" = 0 ]; then
+  say "mail: $EMAIL_SOURCE is not verified yet; open the link in the mail that AWS sent to it"
+fi
