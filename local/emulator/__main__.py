@@ -1,4 +1,9 @@
-"""Starts the emulator with Latchkey's extensions. Its settings are MiniStack's environment variables."""
+"""Starts the emulator with Latchkey's extensions. Its settings are MiniStack's environment variables.
+
+An argument, the folder of the state, only marks the process for local.sh, which ends it by its command line.
+"""
+
+import sys
 
 from ministack import app
 
@@ -7,4 +12,5 @@ from . import developer_identity, sam_parameters, ses_identity
 developer_identity.install()
 sam_parameters.install()
 ses_identity.install()
+del sys.argv[1:]
 app.main()

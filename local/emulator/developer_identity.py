@@ -16,16 +16,16 @@ LOGIN = "cognito-identity.amazonaws.com"
 # Seconds: what AWS documents for TokenDuration.
 DEFAULT_DURATION, LONGEST_DURATION = 15 * 60, 24 * 60 * 60
 
+require.attributes(
+    cognito, "_dispatch_identity", "_identity_logins_error", "_identity_pools", "_signed_jwt", "_signature_valid",
+    "_token_claims", "_now_epoch", "_RSA_PRIVATE_KEY", "error_response_json", "json_response", "get_region",
+)
 _dispatch = cognito._dispatch_identity
 _logins_error = cognito._identity_logins_error
 
 
 def install():
     """Puts the extension in place."""
-    require.attributes(
-        cognito, "_identity_pools", "_signed_jwt", "_signature_valid", "_token_claims", "_now_epoch",
-        "_RSA_PRIVATE_KEY", "error_response_json", "json_response", "get_region",
-    )
     if cognito._RSA_PRIVATE_KEY is None:
         raise SystemExit("the Python package cryptography is missing: without it the emulator signs no tokens")
     cognito._dispatch_identity = dispatch

@@ -11,12 +11,12 @@ from ministack.services.cloudformation import changesets, engine, handlers
 
 from . import require
 
+require.attributes(engine, "_apply_transforms", "_transform_parameters")
 _apply = engine._apply_transforms
 
 
 def install():
     """Puts the extension in place."""
-    require.attributes(engine, "_apply_transforms", "_transform_parameters")
     for module in (changesets, handlers):
         require.attributes(module, "_apply_transforms")
         module._apply_transforms = apply_transforms

@@ -1,0 +1,65 @@
+// The mails as the emulator keeps them, from the same origin that serves this page.
+
+const LOOK_EVERY_MS = 2000;
+const state = document.getElementById('state');
+const mails = document.getElementById('mails');
+let shown = null;
+
+function element(name, text, className) {
+  const node = document.createElement(name);
+  if (text !== undefined) node.textContent = text;
+  if (className) node.className = className;
+  return node;
+}
+
+// The links of a plain text become links; everything else stays text.
+function linked(text) {
+  const pre = element('pre');
+  for (const part of text.split(/(https?:\/\/\S+)/)) {
+    if (/^https?:\/\//.test(part)) {
+      const link = element('a', part);
+      link.href = part;
+      link.target = '_blank';
+      link.rel = 'noopener noreferrer';
+      pre.append(link);
+    } else {
+      pre.append(part);
+    }
+  }
+  return pre;
+}
+
+function article(mail) {
+  const node = element('article');
+  node.append(element('h2', mail.Subject), element('p', `To ${(mail.To || []).join(', ')} · from ${mail.Source}`, 'meta'));
+  if (mail.BodyText) node.append(linked(mail.BodyText));
+  if (mail.BodyHtml) {
+    const details = element('details');
+    const frame = element('iframe');
+    frame.title = 'The HTML part';
+    // Nothing in a mail may run; a link opens in a tab of its own.
+    frame.setAttribute('sandbox', 'allow-popups allow-popups-to-escape-sandbox');
+    frame.srcdoc = mail.BodyHtml.replace('<head>', '<head><base target="_blank">');
+    details.append(element('summary', 'HTML part'), frame);
+    node.append(details);
+  }
+  return node;
+}
+
+async function look() {
+  try {
+    const answer = await fetch('/_ministack/ses/messages', { cache: 'no-store' });
+    const list = Object.values((await answer.json()).messages).flat();
+    const ids = list.map((mail) => mail.MessageId).join();
+    if (ids !== shown) {
+      shown = ids;
+      mails.replaceChildren(...list.reverse().map(article));
+    }
+    state.textContent = list.length ? `${list.length} mails` : 'No mail yet. Sign up on the page, and it will be here.';
+  } catch {
+    state.textContent = 'The emulator does not answer. Start it with ./local.sh.';
+  }
+  setTimeout(look, LOOK_EVERY_MS);
+}
+
+look();

@@ -1,0 +1,335 @@
+"""The extensions of the emulator, seen from outside: what a caller gets from the emulator as local.sh starts it.
+
+Run with the Python of the virtual environment that local.sh makes:
+
+    .local/venv/bin/python -m unittest discover -s tests/local
+"""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+LOCAL = Path(__file__).resolve().parents[2] / "local"
+ACCOUNT, REGION = "123412341234", "eu-west-1"
+PROVIDER, LOGIN = "login.example.com", "cognito-identity.amazonaws.com"
+SENDER, OTHER_SENDER = "sender@example.com", "other@example.com"
+START_LIMIT, STOP_LIMIT, CALL_LIMIT = 60, 20, 30
+
+
+class Emulator:
+    """One emulator with its state in a folder; its process group ends with it."""
+
+    def __init__(self, state):
+        self.state = state
+        self.start()
+
+    def start(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        # Nothing of the caller's own AWS settings may reach it.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        environment.update(
+            AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
+            BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
+            SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
+        )
+        self.log = open(Path(self.state) / "emulator.log", "ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "emulator"], env=environment, stdout=self.log, stderr=self.log,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )
+        limit = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.endpoint}/_ministack/ses/messages", timeout=CALL_LIMIT).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > limit:
+                    self.stop()
+                    raise RuntimeError(f"no emulator:\n{Path(self.log.name).read_text()[-2000:]}") from None
+                time.sleep(0.1)
+
+    def stop(self):
+        """The process first and alone, because it saves its state as it ends; then whatever is left of its group."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.log.close()
+
+    def client(self, service, credentials=None, signed=True):
+        """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
+        access = ("test", "test", None)
+        if credentials:
+            access = tuple(credentials[key] for key in ("AccessKeyId", "SecretKey", "SessionToken"))
+        settings = {"connect_timeout": 5, "read_timeout": CALL_LIMIT, "retries": {"total_max_attempts": 1}}
+        if not signed:
+            settings["signature_version"] = UNSIGNED
+        return botocore.session.Session().create_client(
+            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=access[0],
+            aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
+        )
+
+
+def part(value):
+    """One part of a JSON Web Token."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def claims(token):
+    """What a token says."""
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+class EmulatorTest(unittest.TestCase):
+    """Starts one emulator for all tests, with two pools and a role that may send from one address only."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.emulator = Emulator(folder.name)
+        cls.addClassCleanup(cls.emulator.stop)
+        cls.identities = cls.emulator.client("cognito-identity")
+        cls.guest = cls.emulator.client("cognito-identity", signed=False)
+        cls.pool, cls.other_pool = cls.make_pool("one"), cls.make_pool("two")
+
+    @classmethod
+    def make_pool(cls, name):
+        pool = cls.identities.create_identity_pool(
+            IdentityPoolName=name, AllowUnauthenticatedIdentities=True, DeveloperProviderName=PROVIDER
+        )["IdentityPoolId"]
+        iam = cls.emulator.client("iam")
+        policy = [{"Effect": "Allow", "Action": "ses:SendEmail", "Resource": f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/{SENDER}"}]
+        roles = {}
+        for kind, statements in (("authenticated", policy), ("unauthenticated", [])):
+            trust = {"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Principal": {"Federated": LOGIN}, "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": {f"{LOGIN}:aud": pool}, "ForAnyValue:StringLike": {f"{LOGIN}:amr": kind},
+                },
+            }]}
+            role = f"{name}-{kind}"
+            roles[kind] = iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+            if statements:
+                document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+                iam.put_role_policy(RoleName=role, PolicyName="mail", PolicyDocument=document)
+        cls.identities.set_identity_pool_roles(IdentityPoolId=pool, Roles=roles)
+        return pool
+
+    def token(self, user, pool=None, **options):
+        return self.identities.get_open_id_token_for_developer_identity(
+            IdentityPoolId=pool or self.pool, Logins={PROVIDER: user}, **options
+        )
+
+    def credentials(self, identity, token):
+        return self.guest.get_credentials_for_identity(IdentityId=identity, Logins={LOGIN: token})["Credentials"]
+
+    def role(self, credentials):
+        return self.emulator.client("sts", credentials).get_caller_identity()["Arn"].split("/")[1]
+
+    def assert_refused(self, codes, call, *arguments, **options):
+        with self.assertRaises(ClientError) as caught:
+            call(*arguments, **options)
+        self.assertIn(caught.exception.response["Error"]["Code"], codes)
+
+    def assert_no_credentials(self, identity, token):
+        self.assert_refused({"NotAuthorizedException"}, self.credentials, identity, token)
+        # The same token must not get in by naming no identity, nor by the other call that takes it.
+        self.assert_refused({"NotAuthorizedException"}, self.guest.get_id, IdentityPoolId=self.pool, Logins={LOGIN: token})
+
+    def test_a_repeated_user_keeps_the_identity(self):
+        first, second = self.token("ann"), self.token("ann")
+        self.assertEqual(first["IdentityId"], second["IdentityId"])
+        self.assertRegex(first["IdentityId"], rf"^{REGION}:[0-9a-f-]{{36}}$")
+
+    def test_users_and_pools_have_identities_of_their_own(self):
+        ids = [self.token("ben")["IdentityId"], self.token("Ben")["IdentityId"], self.token("ben", self.other_pool)["IdentityId"]]
+        self.assertEqual(len(set(ids)), 3)
+
+    def test_a_token_says_who_where_and_how_long(self):
+        answer = self.token("cat", TokenDuration=60)
+        said = claims(answer["Token"])
+        self.assertEqual((said["sub"], said["aud"]), (answer["IdentityId"], self.pool))
+        self.assertEqual(said["amr"], ["authenticated", PROVIDER, f"{PROVIDER}:{self.pool}:cat"])
+        self.assertEqual(said["exp"] - said["iat"], 60)
+
+    def test_a_token_gives_the_authenticated_role(self):
+        answer = self.token("dan")
+        self.assertEqual(self.role(self.credentials(answer["IdentityId"], answer["Token"])), "one-authenticated")
+
+    def test_nobody_in_particular_gets_the_anonymous_role(self):
+        identity = self.guest.get_id(IdentityPoolId=self.pool)["IdentityId"]
+        credentials = self.guest.get_credentials_for_identity(IdentityId=identity)["Credentials"]
+        self.assertEqual(self.role(credentials), "one-unauthenticated")
+
+    def test_an_identity_with_an_owner_is_not_given_without_a_token(self):
+        identity = self.token("dora")["IdentityId"]
+        self.assert_refused({"NotAuthorizedException"}, self.guest.get_credentials_for_identity, IdentityId=identity)
+
+    def test_a_token_signed_by_another_key_is_refused(self):
+        answer = self.token("eve")
+        header, payload, _ = answer["Token"].split(".")
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        signature = key.sign(f"{header}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256())
+        self.assert_no_credentials(answer["IdentityId"], f"{header}.{payload}.{part(signature)}")
+
+    def test_a_changed_token_is_refused(self):
+        mine, theirs = self.token("fay"), self.token("gus")
+        header, _, signature = mine["Token"].split(".")
+        changed = part({**claims(mine["Token"]), "sub": theirs["IdentityId"]})
+        self.assert_no_credentials(theirs["IdentityId"], f"{header}.{changed}.{signature}")
+
+    def test_a_token_without_a_signature_is_refused(self):
+        answer = self.token("hal")
+        for signature in ("", "AAAA"):
+            with self.subTest(signature=signature):
+                token = f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims(answer['Token']))}.{signature}"
+                self.assert_no_credentials(answer["IdentityId"], token)
+
+    def test_what_is_no_token_is_refused(self):
+        answer = self.token("ida")
+        for token in ("x", "a.b.c", "..", "[].[].[]"):
+            with self.subTest(token=token):
+                self.assert_no_credentials(answer["IdentityId"], token)
+
+    def test_an_expired_token_is_refused(self):
+        answer = self.token("jon", TokenDuration=1)
+        time.sleep(max(0, claims(answer["Token"])["exp"] - time.time()) + 0.1)
+        self.assert_no_credentials(answer["IdentityId"], answer["Token"])
+
+    def test_a_token_of_another_pool_is_refused(self):
+        theirs = self.token("kim", self.other_pool)
+        mine = self.token("kim")
+        self.assert_no_credentials(mine["IdentityId"], theirs["Token"])
+
+    def test_a_token_does_not_open_another_identity(self):
+        mine, theirs = self.token("lea"), self.token("max")
+        self.assert_refused({"NotAuthorizedException"}, self.credentials, theirs["IdentityId"], mine["Token"])
+
+    def test_another_provider_is_refused(self):
+        for logins in ({"login.example.org": "nan"}, {PROVIDER: "nan", "login.example.org": "nan"}, {}):
+            with self.subTest(logins=logins):
+                self.assert_refused(
+                    {"InvalidParameterException", "NotAuthorizedException"},
+                    self.identities.get_open_id_token_for_developer_identity, IdentityPoolId=self.pool, Logins=logins,
+                )
+
+    def test_an_unknown_pool_is_refused(self):
+        self.assert_refused({"ResourceNotFoundException"}, self.token, "oda", f"{REGION}:00000000-0000-0000-0000-000000000000")
+
+    def test_only_who_is_allowed_to_gets_tokens_for_others(self):
+        identity = self.guest.get_id(IdentityPoolId=self.pool)["IdentityId"]
+        anonymous = self.guest.get_credentials_for_identity(IdentityId=identity)["Credentials"]
+        answer = self.token("pat")
+        for credentials in (anonymous, self.credentials(answer["IdentityId"], answer["Token"])):
+            client = self.emulator.client("cognito-identity", credentials)
+            self.assert_refused(
+                {"AccessDeniedException", "AccessDenied", "NotAuthorizedException"},
+                client.get_open_id_token_for_developer_identity, IdentityPoolId=self.pool, Logins={PROVIDER: "root"},
+            )
+
+    def send(self, client, sender):
+        return client.send_email(
+            Source=sender, Destination={"ToAddresses": ["reader@example.com"]},
+            Message={"Subject": {"Data": "Subject"}, "Body": {"Text": {"Data": "Text"}}},
+        )
+
+    def test_a_policy_names_the_only_sender(self):
+        root = self.emulator.client("ses")
+        for sender in (SENDER, OTHER_SENDER):
+            root.verify_email_identity(EmailAddress=sender)
+            self.send(root, sender)
+        answer = self.token("ron")
+        client = self.emulator.client("ses", self.credentials(answer["IdentityId"], answer["Token"]))
+        self.assertTrue(self.send(client, SENDER)["MessageId"])
+        self.assert_refused({"AccessDenied", "AccessDeniedException"}, self.send, client, OTHER_SENDER)
+
+
+class RestartTest(unittest.TestCase):
+    """State that must outlive the process."""
+
+    def test_identities_and_tokens_survive_a_restart(self):
+        with tempfile.TemporaryDirectory() as folder:
+            emulator = Emulator(folder)
+            try:
+                client = emulator.client("cognito-identity")
+                pool = client.create_identity_pool(
+                    IdentityPoolName="kept", AllowUnauthenticatedIdentities=False, DeveloperProviderName=PROVIDER
+                )["IdentityPoolId"]
+                request = {"IdentityPoolId": pool, "Logins": {PROVIDER: "zoe"}}
+                before = client.get_open_id_token_for_developer_identity(**request)
+                emulator.stop()
+                emulator.start()
+                client = emulator.client("cognito-identity")
+                after = client.get_open_id_token_for_developer_identity(**request)
+                self.assertEqual(before["IdentityId"], after["IdentityId"])
+                client.get_credentials_for_identity(IdentityId=before["IdentityId"], Logins={LOGIN: before["Token"]})
+            finally:
+                emulator.stop()
+
+
+class StartTest(unittest.TestCase):
+    """An emulator of another version must not run without what the extensions add."""
+
+    def test_a_missing_internal_ends_the_start(self):
+        wrapped = [
+            ("ministack.services.cognito", "_dispatch_identity"),
+            ("ministack.services.cognito", "_identity_logins_error"),
+            ("ministack.services.cognito", "_signature_valid"),
+            ("ministack.services.cloudformation.engine", "_apply_transforms"),
+            ("ministack.core.iam_actions", "extract_resource_arn"),
+        ]
+        # main is replaced so that a start that is not refused ends at once, and fails the test.
+        code = (
+            "import importlib, runpy, sys\n"
+            "from ministack import app\n"
+            "from ministack.services.cloudformation import changesets, handlers\n"
+            "app.main = lambda: print('started')\n"
+            "delattr(importlib.import_module(sys.argv[1]), sys.argv[2])\n"
+            "runpy.run_module('emulator', run_name='__main__')\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(LOCAL), "PYTHONDONTWRITEBYTECODE": "1"}
+        for module, name in wrapped:
+            with self.subTest(name=name):
+                done = subprocess.run(
+                    [sys.executable, "-c", code, module, name], env=environment, capture_output=True, text=True,
+                    timeout=START_LIMIT, check=False,
+                )
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertNotIn("started", done.stdout)
+                # One line that names the part, and no trace.
+                self.assertIn(f"{module} has no {name}", done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
