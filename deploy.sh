@@ -9,19 +9,23 @@ cd "$(dirname "$0")"
 read_options "$@"
 prepare
 need unzip "it is in your system's package of that name"
+need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
-bucket=$(stack_output CodeBucket 2>/dev/null) || fail "stack $STACK is not there: run ./init.sh first"
+settle
+bucket=$(of_stack CodeBucket)
+[ -n "$bucket" ] || fail "stack $STACK is not there: run ./init.sh first"
 
-artifacts=${LATCHKEY_ARTIFACTS:-}
-if [ -z "$artifacts" ]; then
-  need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
-  say "functions: building (the first time takes minutes)"
-  arm=
-  [ "$ARCHITECTURE" = x86_64 ] || arm=--arm64
-  # shellcheck disable=SC2086 # no option where it is empty
-  cargo lambda build --quiet --release --locked --output-format zip $arm || fail "the functions do not build; see above"
-  artifacts=target/lambda
-fi
+# --- functions --------------------------------------------------------------------------------------------------
+
+arm=
+[ "$ARCHITECTURE" = x86_64 ] || arm=--arm64
+say "functions: building (the first time takes minutes)"
+# The six alone: together with the tools, a library would get features that only a tool asks for.
+# shellcheck disable=SC2086 # no option where it is empty
+long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip $arm \
+  --package create-user --package verify-user --package login \
+  --package change-password --package lost-password --package reset-password ||
+  fail "the functions do not build; see $TARGET/functions.log"
 
 sha256() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
@@ -29,10 +33,10 @@ sha256() {
 
 # The key of the code, named by the hash of the binary: a zip's own hash changes with its time stamps.
 upload() { # operation
-  local key
-  key=functions/$1/$(unzip -p "$artifacts/$1/bootstrap.zip" bootstrap | sha256).zip
+  local key zip=$TARGET/lambda/$1/bootstrap.zip
+  key=functions/$1/$(unzip -p "$zip" bootstrap | sha256).zip
   if ! aws s3api head-object --bucket "$bucket" --key "$key" >/dev/null 2>&1; then
-    aws s3api put-object --bucket "$bucket" --key "$key" --body "$artifacts/$1/bootstrap.zip" >/dev/null
+    aws s3api put-object --bucket "$bucket" --key "$key" --body "$zip" >/dev/null
     say "functions: $1 is new" >&2
   fi
   printf '%s' "$key"
@@ -43,7 +47,12 @@ login=$(upload login)
 change=$(upload change-password)
 lost=$(upload lost-password)
 reset=$(upload reset-password)
+EXISTING_TABLE=$(of_stack ExistingTable)
+EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
+EXISTING_SENDER=$(of_stack ExistingSender)
 apply_stack "$create" "$verify" "$login" "$change" "$lost" "$reset"
+
+# --- pages ------------------------------------------------------------------------------------------------------
 
 content_type() { # file
   case $1 in
@@ -56,25 +65,44 @@ content_type() { # file
   esac
 }
 
-site=target/site
+site=$TARGET/site
 # shellcheck disable=SC2086 # no argument where it is empty
 configure site "$CONFIG" web "$site" ${AWS_ENDPOINT_URL:-}
+
+# The bucket keeps a list of what was deployed: the digest of content and headers, the ETag, the key. With the ETags
+# that are there it says what is missing, what was changed by another hand, and what is ours to remove.
+list=deployed
+before=$(aws s3 cp --quiet "s3://$BUCKET/$list" - 2>/dev/null) || before=
+there=$(aws s3api list-objects-v2 --bucket "$BUCKET" --query 'Contents[].[ETag,Key]' --output text)
+after=''
 changed=0
 while IFS= read -r file; do
   key=${file#"$site"/}
   type=$(content_type "$file")
   cache="max-age=$MAX_AGE"
-  # What is served is the content and these two headers: the digest of all three is kept with the object.
   digest=$({ printf '%s\n%s\n' "$type" "$cache" && cat "$file"; } | sha256)
-  there=$(aws s3api head-object --bucket "$BUCKET" --key "$key" --query Metadata.digest --output text 2>/dev/null) || there=
-  if [ "$there" != "$digest" ]; then
-    aws s3api put-object --bucket "$BUCKET" --key "$key" --body "$file" --content-type "$type" \
-      --cache-control "$cache" --metadata "digest=$digest" >/dev/null
+  etag=$(printf '%s\n' "$before" | awk -v digest="$digest" -v key="$key" '$1 == digest && $3 == key { print $2 }')
+  if [ -z "$etag" ] || ! printf '%s\n' "$there" | grep -qxF "$etag	$key"; then
+    etag=$(aws s3api put-object --bucket "$BUCKET" --key "$key" --body "$file" --content-type "$type" \
+      --cache-control "$cache" --query ETag --output text)
     say "pages: $key"
     changed=$((changed + 1))
   fi
+  after="$after$digest $etag $key
+"
 done <<END
 $(find "$site" -type f | sort)
 END
-[ "$changed" != 0 ] || say "pages: nothing to change"
+for key in $(printf '%s\n' "$before" | awk '{ print $3 }'); do
+  if [ ! -e "$site/$key" ]; then
+    aws s3api delete-object --bucket "$BUCKET" --key "$key" >/dev/null
+    say "pages: $key is removed"
+    changed=$((changed + 1))
+  fi
+done
+if [ "$changed" = 0 ]; then
+  say "pages: nothing to change"
+else
+  printf '%s' "$after" | aws s3 cp --quiet - "s3://$BUCKET/$list"
+fi
 say "the service is at $SITE_URL"

@@ -5,22 +5,23 @@ set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
+# shellcheck source=scripts/adopt.sh
+. scripts/adopt.sh
 
 read_options "$@"
 prepare
 need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
-code() {
-  stack_parameter "$1Code"
-}
-apply_stack "$(code CreateUser)" "$(code VerifyUser)" "$(code Login)" \
-  "$(code ChangePassword)" "$(code LostPassword)" "$(code ResetPassword)"
+clear_failed_stack
+adopt
+apply_stack "$(of_stack CreateUserCode)" "$(of_stack VerifyUserCode)" "$(of_stack LoginCode)" \
+  "$(of_stack ChangePasswordCode)" "$(of_stack LostPasswordCode)" "$(of_stack ResetPasswordCode)"
 
 if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
   SITE_URL=$AWS_ENDPOINT_URL/$BUCKET/index.html
 fi
-configure write "$CONFIG" "IDENTITY_POOL_ID=$(stack_output IdentityPoolId)" "SITE_URL=$SITE_URL" \
-  "AUTHENTICATED_ROLE=$(stack_output AuthenticatedRole)"
+configure write "$CONFIG" "IDENTITY_POOL_ID=$(of_stack IdentityPoolId)" "SITE_URL=$SITE_URL" \
+  "AUTHENTICATED_ROLE=$(of_stack AuthenticatedRole)"
 
 ./deploy.sh --config "$CONFIG"
 

@@ -76,12 +76,16 @@ python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2
 [ -z "$missing" ] || fail "missing:$missing"
 
 venv=.local/venv
+install_tools() {
+  python3 -m venv --clear "$venv" &&
+    "$venv/bin/pip" install --disable-pip-version-check --progress-bar off --requirement local/requirements.txt &&
+    # Last: a folder without it is half made, and made anew.
+    cp local/requirements.txt "$venv/requirements.txt"
+}
 if ! cmp -s local/requirements.txt "$venv/requirements.txt"; then
   say "tools: installing into $venv (about 900 MB, a minute or two)"
   mkdir -p .local
-  { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check -r local/requirements.txt; } \
-    >"$dir/tools.log" 2>&1 || { tail -5 "$dir/tools.log" >&2; fail "the tools could not be installed; see $dir/tools.log"; }
-  cp local/requirements.txt "$venv/requirements.txt"
+  long "tools: installing" "$dir/tools.log" install_tools || fail "the tools could not be installed; see $dir/tools.log"
 fi
 venv=$(cd "$venv" && pwd)
 export PATH=$venv/bin:$PATH
@@ -90,6 +94,7 @@ export PATH=$venv/bin:$PATH
 [ "$fresh" = no ] || rm -rf "$dir/state" "$dir/config.json"
 
 endpoint=http://localhost:$port
+build_configure
 settings=$(configure shell config.json) || exit 1
 eval "$settings"
 if ! emulator >/dev/null; then

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What init.sh and deploy.sh share: reading the configuration, and bringing the stack to a state.
+# What the scripts share: saying what happens, reading the configuration, and bringing the stack to a state.
 
 say() {
   printf '[%3ss] %s\n' "$SECONDS" "$*"
@@ -15,12 +15,43 @@ need() { # command, how to get it
   command -v "$1" >/dev/null 2>&1 || fail "$1 is not installed: $2"
 }
 
-configure() {
-  if [ -n "${LATCHKEY_CONFIGURE:-}" ]; then
-    "$LATCHKEY_CONFIGURE" "$@"
-  else
-    cargo run --quiet --locked --package configure -- "$@"
+# Runs what takes long with its output in a file, and says every quarter of a minute how far it is.
+long() { # what it is, file, command...
+  local what=$1 log=$2 status=0 ticker
+  shift 2
+  mkdir -p "$(dirname "$log")"
+  : >"$log"
+  (
+    passed=0
+    # Ends with this script, however that ends.
+    while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+      passed=$((passed + 1))
+      if [ $((passed % 15)) = 0 ]; then
+        say "$what: $(tail -n 1 "$log" | tr -s '[:space:]' ' ' | cut -c 1-100)"
+      fi
+    done
+  ) &
+  ticker=$!
+  "$@" >"$log" 2>&1 || status=$?
+  kill "$ticker" 2>/dev/null || true
+  wait "$ticker" 2>/dev/null || true
+  if [ $status != 0 ]; then
+    tail -n 20 "$log" >&2
   fi
+  return $status
+}
+
+TARGET=${CARGO_TARGET_DIR:-target}
+
+# tools/configure: checks config.json and makes from it what the scripts need.
+configure() {
+  cargo run --quiet --locked --package configure -- "$@"
+}
+
+build_configure() {
+  need cargo "see https://rustup.rs"
+  long "tools: building" "$TARGET/configure.log" cargo build --locked --package configure ||
+    fail "tools/configure does not build; see $TARGET/configure.log"
 }
 
 # --config FILE is the only option of both scripts.
@@ -40,8 +71,8 @@ read_options() {
 
 # Checks the configuration and the credentials, and sets a variable for each setting.
 prepare() {
-  need cargo "see https://rustup.rs"
   need aws "see https://aws.amazon.com/cli/"
+  build_configure
   local settings
   settings=$(configure shell "$CONFIG") || exit 1
   eval "$settings"
@@ -56,33 +87,65 @@ prepare() {
   [ "$account" = "$AWS_ACCOUNT_ID" ] ||
     fail "$CONFIG: AWS_ACCOUNT_ID is not the account of your credentials, which is $account"
   STACK=$FUNCTION_PREFIX
+  read_stack
 }
 
-stack_status() {
-  aws cloudformation describe-stacks --stack-name "$STACK" --query 'Stacks[0].StackStatus' --output text 2>/dev/null ||
-    echo NONE
+# Whether a call finds something, which is then in FOUND. Any answer but "not found" ends the script.
+look() { # command...
+  if FOUND=$("$@" 2>&1); then
+    [ -n "$FOUND" ] && [ "$FOUND" != None ]
+    return
+  fi
+  case $FOUND in
+    *NotFound* | *NoSuch* | *"(404)"* | *"does not exist"*) return 1 ;;
+    *) fail "$(printf '%s' "$FOUND" | tr -s '[:space:]' ' ')" ;;
+  esac
 }
 
-stack_output() { # key
-  aws cloudformation describe-stacks --stack-name "$STACK" --output text \
-    --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
+# --- the stack --------------------------------------------------------------------------------------------------
+
+# Reads the stack: a line for its status, each parameter and each output, as name, tab, value.
+read_stack() {
+  STACK_LINES=status$(printf '\t')NONE
+  # shellcheck disable=SC2016 # the backquotes are JMESPath's
+  if look aws cloudformation describe-stacks --stack-name "$STACK" --output text \
+    --query 'Stacks[0].[[[`status`,StackStatus]],Parameters[].[ParameterKey,ParameterValue],Outputs[].[OutputKey,OutputValue]][]'; then
+    STACK_LINES=$FOUND
+  fi
 }
 
-# The value that a parameter of the stack has now; empty where there is none.
-stack_parameter() { # key
-  local value
-  value=$(aws cloudformation describe-stacks --stack-name "$STACK" --output text \
-    --query "Stacks[0].Parameters[?ParameterKey=='$1'].ParameterValue" 2>/dev/null) || value=
-  [ "$value" = None ] || printf '%s' "$value"
+# The status, a parameter or an output of the stack as it was last read; empty where there is none.
+of_stack() { # name
+  printf '%s\n' "$STACK_LINES" | awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }'
 }
 
+# Waits until nothing is under way, and reads the stack.
 settle() {
-  while :; do
-    case $(stack_status) in
-      *_IN_PROGRESS) sleep 1 ;;
-      *) break ;;
+  local since=$SECONDS
+  while read_stack; do
+    case $(of_stack status) in
+      *_IN_PROGRESS)
+        sleep 1
+        if [ $((SECONDS - since)) -ge 15 ]; then
+          since=$SECONDS
+          say "stack $STACK: $(of_stack status)"
+        fi
+        ;;
+      *) return ;;
     esac
   done
+}
+
+# A first creation that failed leaves a stack that can only be deleted.
+clear_failed_stack() {
+  settle
+  case $(of_stack status) in
+    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS)
+      say "stack $STACK: removing what a failed first creation left"
+      aws cloudformation delete-stack --stack-name "$STACK"
+      settle
+      ;;
+  esac
 }
 
 # Values go in as JSON, so that no character of a name is special.
@@ -90,8 +153,9 @@ parameter() { # key, value
   printf '{"ParameterKey":"%s","ParameterValue":"%s"}' "$1" "$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')"
 }
 
-# Creates the stack or updates it with the settings and these code keys. Says "nothing to change" where it is so.
-apply_stack() { # six code keys, in the order of OPERATIONS
+# Creates the stack or updates it with the settings, with what was there before it (EXISTING_...) and with these code
+# keys. Says "nothing to change" where it is so.
+apply_stack() { # six code keys: create, verify, login, change, lost, reset
   local parameters status command output
   parameters=$(
     printf '['
@@ -114,6 +178,9 @@ PasswordHash $PASSWORD_HASH
 PasswordHashRounds $PASSWORD_HASH_ROUNDS
 RevealAccounts $REVEAL_ACCOUNTS
 LogRetentionDays $LOG_RETENTION_DAYS
+ExistingTable $EXISTING_TABLE
+ExistingIdentityPool $EXISTING_IDENTITY_POOL
+ExistingSender $EXISTING_SENDER
 CreateUserCode $1
 VerifyUserCode $2
 LoginCode $3
@@ -124,17 +191,8 @@ END
     printf ']'
   )
   settle
-  status=$(stack_status)
-  case $status in
-    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS)
-      say "stack $STACK: removing what a failed first creation left"
-      aws cloudformation delete-stack --stack-name "$STACK"
-      settle
-      status=NONE
-      ;;
-  esac
   command=update-stack
-  case $status in NONE | DELETE_COMPLETE) command=create-stack ;; esac
+  case $(of_stack status) in NONE | DELETE_COMPLETE) command=create-stack ;; esac
   if ! output=$(aws cloudformation "$command" --stack-name "$STACK" --template-body file://template.yaml \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameters "$parameters" 2>&1); then
     case $output in
@@ -142,19 +200,19 @@ END
         say "stack $STACK: nothing to change"
         return
         ;;
-      *) fail "stack $STACK: $(printf '%s' "$output" | tr -s '\n' ' ')" ;;
+      *) fail "stack $STACK: $(printf '%s' "$output" | tr -s '[:space:]' ' ')" ;;
     esac
   fi
   say "stack $STACK: $command"
   settle
-  status=$(stack_status)
+  status=$(of_stack status)
   case $status in
     CREATE_COMPLETE | UPDATE_COMPLETE) say "stack $STACK: done" ;;
     *)
       # Newest first: the last failure listed is the first that happened, and the cause of the others.
       fail "stack $STACK is $status: $(aws cloudformation describe-stack-events --stack-name "$STACK" --output text \
         --query "StackEvents[?contains(ResourceStatus,'FAILED')].[LogicalResourceId,ResourceStatusReason]" |
-        tail -1 | tr '\t' ' ')"
+        tail -n 1 | tr -s '[:space:]' ' ')"
       ;;
   esac
 }

@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# What was in the account before the stack. The table, the identity pool and the sender, which hold the owner's data and
+# name, are taken over from the sample or an earlier stack; for what must be the stack's own the way is made clear first.
+# shellcheck disable=SC2034 # the three variables that adopt sets are read by apply_stack, in common.sh
+
+# Whether the stack made what has this name.
+owns() { # physical id
+  case "$OWNED" in *"	$1	"*) ;; *) return 1 ;; esac
+}
+
+# Sets EXISTING_TABLE, EXISTING_IDENTITY_POOL and EXISTING_SENDER, which apply_stack hands to the template.
+adopt() {
+  local tab
+  tab=$(printf '\t')
+  OWNED=$tab
+  if [ "$(of_stack status)" != NONE ]; then
+    OWNED=$tab$(aws cloudformation list-stack-resources --stack-name "$STACK" --output text \
+      --query "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE'].PhysicalResourceId")$tab
+  fi
+  adopt_table
+  adopt_identity_pool
+  adopt_sender
+  refuse_clashes
+}
+
+adopt_table() {
+  EXISTING_TABLE=false
+  owns "$DDB_TABLE" && return
+  look aws dynamodb describe-table --table-name "$DDB_TABLE" --output text \
+    --query "join(',',Table.KeySchema[].AttributeName)" || return 0
+  [ "$FOUND" = email ] || fail "table $DDB_TABLE has another key than email: choose another DDB_TABLE in $CONFIG"
+  EXISTING_TABLE=true
+  say "table $DDB_TABLE: was there before, and stays with its users"
+
+  look aws dynamodb describe-time-to-live --table-name "$DDB_TABLE" --output text \
+    --query "TimeToLiveDescription.[TimeToLiveStatus,AttributeName]" || FOUND=
+  case $FOUND in
+    ENABL*expiresAt) ;;
+    ENABL*) fail "table $DDB_TABLE expires items by another attribute than expiresAt: choose another DDB_TABLE in $CONFIG" ;;
+    *)
+      aws dynamodb update-time-to-live --table-name "$DDB_TABLE" \
+        --time-to-live-specification Enabled=true,AttributeName=expiresAt >/dev/null
+      say "table $DDB_TABLE: items now expire by expiresAt, which only Latchkey's own carry"
+      ;;
+  esac
+  look aws dynamodb describe-continuous-backups --table-name "$DDB_TABLE" --output text \
+    --query "ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus" || FOUND=
+  if [ "$FOUND" != ENABLED ]; then
+    aws dynamodb update-continuous-backups --table-name "$DDB_TABLE" \
+      --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true >/dev/null
+    say "table $DDB_TABLE: point-in-time recovery is now on"
+  fi
+  look aws dynamodb describe-table --table-name "$DDB_TABLE" --query Table.DeletionProtectionEnabled --output text || FOUND=
+  if [ "$FOUND" != True ]; then
+    aws dynamodb update-table --table-name "$DDB_TABLE" --deletion-protection-enabled >/dev/null
+    say "table $DDB_TABLE: is now protected from deletion"
+  fi
+}
+
+adopt_identity_pool() {
+  local pool=$IDENTITY_POOL_ID
+  # The users' identities are the pool's: one that is in use is not left because a line of the file is gone.
+  [ -n "$pool" ] || pool=$(of_stack ExistingIdentityPool)
+  EXISTING_IDENTITY_POOL=
+  [ -n "$pool" ] || return 0
+  owns "$pool" && return
+  if ! look aws cognito-identity describe-identity-pool --identity-pool-id "$pool" --output text \
+    --query '[DeveloperProviderName,AllowUnauthenticatedIdentities]'; then
+    say "identity pool $pool of $CONFIG is gone: the stack's own takes its place"
+    return
+  fi
+  case $FOUND in
+    "$DEVELOPER_PROVIDER_NAME	True") ;;
+    "$DEVELOPER_PROVIDER_NAME	"*)
+      fail "identity pool $pool does not allow guests, who must be able to sign up: allow them in the Cognito console"
+      ;;
+    *) fail "identity pool $pool has another developer provider: set DEVELOPER_PROVIDER_NAME in $CONFIG to its name" ;;
+  esac
+  EXISTING_IDENTITY_POOL=$pool
+  say "identity pool $pool: was there before, and stays with its identities"
+}
+
+adopt_sender() {
+  EXISTING_SENDER=false
+  owns "$EMAIL_SOURCE" && return
+  local domain=${EMAIL_SOURCE#*@}
+  if look aws ses list-identities --query "Identities[?@=='$EMAIL_SOURCE']" --output text; then
+    EXISTING_SENDER=true
+  elif look aws ses get-identity-verification-attributes --identities "$domain" --output text \
+    --query "VerificationAttributes.\"$domain\".VerificationStatus" && [ "$FOUND" = Success ]; then
+    # A verified domain covers its addresses.
+    EXISTING_SENDER=true
+  fi
+  if [ $EXISTING_SENDER = true ]; then
+    say "sender $EMAIL_SOURCE: SES knows it already"
+  fi
+}
+
+refuse_clashes() {
+  local name clashes=
+  for name in CreateUser VerifyUser Login ChangePassword LostPassword ResetPassword; do
+    if ! owns "$FUNCTION_PREFIX$name" &&
+      look aws lambda get-function-configuration --function-name "$FUNCTION_PREFIX$name" --query FunctionName --output text; then
+      clashes="$clashes function $FUNCTION_PREFIX$name,"
+    fi
+    if ! owns "/aws/lambda/$FUNCTION_PREFIX$name" &&
+      look aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX$name" --output text \
+        --query "logGroups[?logGroupName=='/aws/lambda/$FUNCTION_PREFIX$name'].logGroupName"; then
+      clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
+    fi
+  done
+  [ -z "$clashes" ] ||
+    fail "already in the account:${clashes%,}; delete them, or set another FUNCTION_PREFIX in $CONFIG"
+  if ! owns "$BUCKET"; then
+    # Forbidden is an answer too: the bucket is somebody else's.
+    case $(aws s3api head-bucket --bucket "$BUCKET" 2>&1 || true) in
+      *404* | *NotFound* | *NoSuchBucket*) ;;
+      *) fail "bucket $BUCKET is taken: choose another BUCKET in $CONFIG" ;;
+    esac
+  fi
+}

@@ -1,0 +1,248 @@
+//! The running service: its addresses, its callers and its mails.
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_cognitoidentity as cognito;
+use aws_sdk_dynamodb::{self as dynamodb, types::AttributeValue};
+use aws_sdk_lambda::{self as lambda, primitives::Blob, types::LogType};
+use aws_sdk_ses as ses;
+use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig};
+use aws_types::{SdkConfig, region::Region};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest that one call may take: a function may run 15 seconds, and many may wait for two cores.
+const CALL_LIMIT: Duration = Duration::from_mins(1);
+
+/// An item of the user table.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
+}
+
+/// What `local.sh` started.
+pub(crate) struct Service {
+    settings: HashMap<String, String>,
+    /// Where `local.sh` keeps what it made.
+    pub(crate) folder: PathBuf,
+}
+
+impl Service {
+    pub(crate) fn running() -> Self {
+        let file = std::env::var_os("LATCHKEY_ENV").map_or_else(|| root().join(".local/env"), PathBuf::from);
+        let text = std::fs::read_to_string(&file)
+            .unwrap_or_else(|error| panic!("{}: {error}; start the service with ./local.sh --detach", file.display()));
+        let settings = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned()))
+            .collect();
+        Self { settings, folder: file.parent().expect("a file has a folder").to_owned() }
+    }
+
+    pub(crate) fn setting(&self, key: &str) -> &str {
+        self.settings.get(key).unwrap_or_else(|| panic!("local.sh wrote no {key}"))
+    }
+
+    /// The address of one of the pages.
+    pub(crate) fn page(&self, name: &str) -> String {
+        self.setting("SITE_URL").replace("index.html", name)
+    }
+
+    fn config(&self, credentials: Credentials) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.setting("AWS_REGION").to_owned()))
+            .endpoint_url(self.setting("AWS_ENDPOINT_URL"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SystemTimeSource::new())
+            .timeout_config(aws_smithy_types::timeout::TimeoutConfig::builder().operation_timeout(CALL_LIMIT).build())
+            .retry_config(RetryConfig::disabled())
+            .build()
+    }
+
+    /// The owner of the account, who may do everything.
+    pub(crate) fn owner(&self) -> Caller {
+        let key = Credentials::new(
+            self.setting("AWS_ACCESS_KEY_ID"),
+            self.setting("AWS_SECRET_ACCESS_KEY"),
+            None,
+            None,
+            "local.sh",
+        );
+        self.caller(key)
+    }
+
+    fn caller(&self, credentials: Credentials) -> Caller {
+        let config = self.config(credentials);
+        Caller {
+            prefix: self.setting("FUNCTION_PREFIX").to_owned(),
+            table: self.setting("DDB_TABLE").to_owned(),
+            lambda: lambda::Client::new(&config),
+            dynamodb: dynamodb::Client::new(&config),
+            ses: ses::Client::new(&config),
+            cognito: cognito::Client::new(&config),
+        }
+    }
+
+    /// Someone without an account, with the credentials that the pages give to everybody.
+    pub(crate) async fn guest(&self) -> Caller {
+        // Unsigned on AWS; the emulator looks at no signature either.
+        let cognito = self.owner().cognito;
+        let pool = self.setting("IDENTITY_POOL_ID");
+        let id = cognito.get_id().identity_pool_id(pool).send().await.unwrap().identity_id.unwrap();
+        let answer = cognito.get_credentials_for_identity().identity_id(id).send().await.unwrap();
+        self.caller(temporary(answer.credentials.unwrap()))
+    }
+
+    /// Someone with the credentials that a login's token is exchanged for, or the code of the refusal.
+    pub(crate) async fn user(&self, identity: &str, token: &str) -> Result<Caller, String> {
+        let answer = self
+            .owner()
+            .cognito
+            .get_credentials_for_identity()
+            .identity_id(identity)
+            .logins("cognito-identity.amazonaws.com", token)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(self.caller(temporary(answer.credentials.unwrap()))),
+            Err(error) => Err(code(&error)),
+        }
+    }
+
+    /// The item of an address, as it is in the table.
+    pub(crate) async fn item(&self, email: &str) -> Option<Item> {
+        let owner = self.owner();
+        let key = AttributeValue::S(email.to_owned());
+        owner.dynamodb.get_item().table_name(owner.table).key("email", key).send().await.unwrap().item
+    }
+
+    /// Puts an item into the table, as something other than Latchkey may have.
+    pub(crate) async fn put(&self, item: Item) {
+        let owner = self.owner();
+        owner.dynamodb.put_item().table_name(owner.table).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// The mails to an address, oldest first.
+    pub(crate) async fn mails(&self, email: &str) -> Vec<Mail> {
+        let body = reqwest::get(self.setting("MAILS_URL")).await.unwrap().text().await.unwrap();
+        let list: Value = serde_json::from_str(&body).unwrap();
+        let all = list["messages"].as_object().unwrap().values().flat_map(|mails| mails.as_array().unwrap());
+        all.filter(|mail| mail["To"].as_array().unwrap().iter().any(|to| to == email)).map(Mail::read).collect()
+    }
+
+    /// The newest mail to an address. An operation answers after its mail was taken, so there is nothing to wait for.
+    pub(crate) async fn last_mail(&self, email: &str) -> Mail {
+        self.mails(email).await.pop().expect("a mail was sent")
+    }
+}
+
+fn temporary(credentials: cognito::types::Credentials) -> Credentials {
+    Credentials::new(
+        credentials.access_key_id.unwrap(),
+        credentials.secret_key.unwrap(),
+        credentials.session_token,
+        None,
+        "Cognito",
+    )
+}
+
+/// The code of what a service refused.
+pub(crate) fn code<E, R>(error: &aws_smithy_runtime_api::client::result::SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    match error.as_service_error() {
+        Some(error) => error.code().unwrap_or("no code").to_owned(),
+        None => panic!("the service was not reached: {error}"),
+    }
+}
+
+/// Someone with credentials.
+pub(crate) struct Caller {
+    prefix: String,
+    pub(crate) table: String,
+    pub(crate) lambda: lambda::Client,
+    pub(crate) dynamodb: dynamodb::Client,
+    pub(crate) ses: ses::Client,
+    pub(crate) cognito: cognito::Client,
+}
+
+impl Caller {
+    /// What a function answers; a refusal of IAM or a fault fails the test.
+    pub(crate) async fn call(&self, operation: &str, payload: &Value) -> Value {
+        let answer = self.invoke(operation, Some("live"), payload.to_string()).await.unwrap();
+        assert_eq!(answer.error, None, "{operation} failed: {}", answer.payload);
+        answer.payload
+    }
+
+    /// What a function answers to any payload, with the log it wrote, or the code of the refusal.
+    pub(crate) async fn invoke(
+        &self,
+        operation: &str,
+        qualifier: Option<&str>,
+        payload: String,
+    ) -> Result<Answer, String> {
+        let output = self
+            .lambda
+            .invoke()
+            .function_name(format!("{}{}{}", self.prefix, operation[..1].to_uppercase(), &operation[1..]))
+            .set_qualifier(qualifier.map(str::to_owned))
+            .log_type(LogType::Tail)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(|error| code(&error))?;
+        let log = BASE64_STANDARD.decode(output.log_result.unwrap_or_default()).unwrap();
+        Ok(Answer {
+            payload: serde_json::from_slice(output.payload.unwrap().as_ref()).unwrap(),
+            error: output.function_error,
+            log: String::from_utf8(log).unwrap(),
+        })
+    }
+}
+
+/// What came back from a function.
+pub(crate) struct Answer {
+    pub(crate) payload: Value,
+    pub(crate) error: Option<String>,
+    pub(crate) log: String,
+}
+
+/// A mail as it was sent.
+pub(crate) struct Mail {
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
+impl Mail {
+    fn read(mail: &Value) -> Self {
+        let text = |key: &str| mail[key].as_str().unwrap_or_default().to_owned();
+        Self { subject: text("Subject"), text: text("BodyText"), html: text("BodyHtml") }
+    }
+
+    /// The link in the text, which is in the HTML part too.
+    pub(crate) fn link(&self) -> String {
+        let link = self.text.split_whitespace().find(|word| word.starts_with("http")).expect("the mail has a link");
+        assert!(self.html.contains(&link.replace('&', "&amp;")), "the HTML part has the same link");
+        link.to_owned()
+    }
+
+    /// What the link says under a name, decoded.
+    pub(crate) fn parameter(&self, name: &str) -> String {
+        let url = reqwest::Url::parse(&self.link()).unwrap();
+        let found = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        found.unwrap_or_else(|| panic!("the link has no {name}"))
+    }
+}
