@@ -27,10 +27,6 @@ long "functions: building" "$TARGET/functions.log" cargo lambda build --release 
   --package change-password --package lost-password --package reset-password ||
   fail "the functions do not build; see $TARGET/functions.log"
 
-sha256() {
-  if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
-}
-
 # The key of the code, named by the hash of the binary: a zip's own hash changes with its time stamps.
 upload() { # operation
   local key zip=$TARGET/lambda/$1/bootstrap.zip

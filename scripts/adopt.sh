@@ -3,19 +3,18 @@
 # name, are taken over from the sample or an earlier stack; for what must be the stack's own the way is made clear first.
 # shellcheck disable=SC2034 # the three variables that adopt sets are read by apply_stack, in common.sh
 
-# Whether the stack made what has this name.
-owns() { # physical id
-  case "$OWNED" in *"	$1	"*) ;; *) return 1 ;; esac
+# Whether the stack made this resource, by its name in the template and its name in the account. Both: the physical id
+# of the roles' attachment is the pool's.
+owns() { # logical id, physical id
+  printf '%s\n' "$OWNED" | grep -qxF "$1	$2"
 }
 
 # Sets EXISTING_TABLE, EXISTING_IDENTITY_POOL and EXISTING_SENDER, which apply_stack hands to the template.
 adopt() {
-  local tab
-  tab=$(printf '\t')
-  OWNED=$tab
+  OWNED=
   if [ "$(of_stack status)" != NONE ]; then
-    OWNED=$tab$(aws cloudformation list-stack-resources --stack-name "$STACK" --output text \
-      --query "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE'].PhysicalResourceId")$tab
+    OWNED=$(aws cloudformation list-stack-resources --stack-name "$STACK" --output text --query \
+      "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE'].[LogicalResourceId,PhysicalResourceId]")
   fi
   adopt_table
   adopt_identity_pool
@@ -25,7 +24,7 @@ adopt() {
 
 adopt_table() {
   EXISTING_TABLE=false
-  owns "$DDB_TABLE" && return
+  owns Users "$DDB_TABLE" && return
   look aws dynamodb describe-table --table-name "$DDB_TABLE" --output text \
     --query "join(',',Table.KeySchema[].AttributeName)" || return 0
   [ "$FOUND" = email ] || fail "table $DDB_TABLE has another key than email: choose another DDB_TABLE in $CONFIG"
@@ -63,7 +62,7 @@ adopt_identity_pool() {
   [ -n "$pool" ] || pool=$(of_stack ExistingIdentityPool)
   EXISTING_IDENTITY_POOL=
   [ -n "$pool" ] || return 0
-  owns "$pool" && return
+  owns IdentityPool "$pool" && return
   if ! look aws cognito-identity describe-identity-pool --identity-pool-id "$pool" --output text \
     --query '[DeveloperProviderName,AllowUnauthenticatedIdentities]'; then
     say "identity pool $pool of $CONFIG is gone: the stack's own takes its place"
@@ -82,7 +81,7 @@ adopt_identity_pool() {
 
 adopt_sender() {
   EXISTING_SENDER=false
-  owns "$EMAIL_SOURCE" && return
+  owns SenderIdentity "$EMAIL_SOURCE" && return
   local domain=${EMAIL_SOURCE#*@}
   if look aws ses list-identities --query "Identities[?@=='$EMAIL_SOURCE']" --output text; then
     EXISTING_SENDER=true
@@ -99,11 +98,11 @@ adopt_sender() {
 refuse_clashes() {
   local name clashes=
   for name in CreateUser VerifyUser Login ChangePassword LostPassword ResetPassword; do
-    if ! owns "$FUNCTION_PREFIX$name" &&
+    if ! owns "$name" "$FUNCTION_PREFIX$name" &&
       look aws lambda get-function-configuration --function-name "$FUNCTION_PREFIX$name" --query FunctionName --output text; then
       clashes="$clashes function $FUNCTION_PREFIX$name,"
     fi
-    if ! owns "/aws/lambda/$FUNCTION_PREFIX$name" &&
+    if ! owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" &&
       look aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX$name" --output text \
         --query "logGroups[?logGroupName=='/aws/lambda/$FUNCTION_PREFIX$name'].logGroupName"; then
       clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
@@ -111,7 +110,7 @@ refuse_clashes() {
   done
   [ -z "$clashes" ] ||
     fail "already in the account:${clashes%,}; delete them, or set another FUNCTION_PREFIX in $CONFIG"
-  if ! owns "$BUCKET"; then
+  if ! owns Site "$BUCKET"; then
     # Forbidden is an answer too: the bucket is somebody else's.
     case $(aws s3api head-bucket --bucket "$BUCKET" 2>&1 || true) in
       *404* | *NotFound* | *NoSuchBucket*) ;;

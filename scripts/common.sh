@@ -148,6 +148,10 @@ clear_failed_stack() {
   esac
 }
 
+sha256() {
+  if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
+}
+
 # Values go in as JSON, so that no character of a name is special.
 parameter() { # key, value
   printf '{"ParameterKey":"%s","ParameterValue":"%s"}' "$1" "$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')"
@@ -158,7 +162,6 @@ parameter() { # key, value
 apply_stack() { # six code keys: create, verify, login, change, lost, reset
   local parameters status command output
   parameters=$(
-    printf '['
     parameter FunctionPrefix "$FUNCTION_PREFIX"
     while read -r key value; do
       printf ','
@@ -188,8 +191,8 @@ ChangePasswordCode $4
 LostPasswordCode $5
 ResetPasswordCode $6
 END
-    printf ']'
   )
+  parameters="[$parameters,$(parameter Revision "$({ cat template.yaml && printf '%s' "$parameters"; } | sha256)")]"
   settle
   command=update-stack
   case $(of_stack status) in NONE | DELETE_COMPLETE) command=create-stack ;; esac

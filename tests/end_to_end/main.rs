@@ -8,6 +8,7 @@
 
 mod account;
 mod bad_input;
+mod browser;
 mod journeys;
 mod pages;
 mod permissions;

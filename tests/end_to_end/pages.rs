@@ -1,0 +1,205 @@
+//! The pages and the inbox in a real browser, as a person goes through them.
+
+use crate::account::{Account, address};
+use crate::browser::Browser;
+use crate::service::Service;
+use fantoccini::Locator;
+use serde_json::{Value, json};
+
+const PAGES: [&str; 7] = [
+    "index.html",
+    "signUp.html",
+    "verify.html",
+    "login.html",
+    "lostPassword.html",
+    "resetPassword.html",
+    "changePassword.html",
+];
+
+/// Opens the inbox and follows the link of the newest mail to this address.
+async fn follow_mailed_link(browser: &Browser, service: &Service, email: &str) {
+    browser.open(service.setting("INBOX_URL")).await;
+    browser.see("article").await;
+    for mail in browser.page.find_all(Locator::Css("article")).await.unwrap() {
+        if mail.text().await.unwrap().contains(email) {
+            let link = mail.find(Locator::Css("pre a")).await.unwrap();
+            return browser.follow(link).await;
+        }
+    }
+    panic!("the inbox shows no mail to the address");
+}
+
+#[tokio::test]
+async fn a_person_gets_from_sign_up_to_a_changed_and_a_reset_password_by_pages_and_inbox_alone() {
+    let service = Service::running();
+    let browser = Browser::start().await;
+    let email = address("browser");
+
+    browser.open(service.setting("SITE_URL")).await;
+    browser.picture("index").await;
+    browser.click("a[href='signUp.html']").await;
+    browser.fill("#email", &email).await;
+    browser.fill("#name", "Ada Lovelace").await;
+    browser.fill("#password", "the first password").await;
+    browser.picture("sign-up").await;
+    browser.submit().await;
+    assert!(browser.text("#done").await.contains(&email));
+    browser.picture("signed-up").await;
+
+    follow_mailed_link(&browser, &service, &email).await;
+    assert_eq!(browser.text("#address").await, email);
+    assert!(browser.page.current_url().await.unwrap().query().is_none(), "the token leaves the address bar");
+    let item = service.item(&email).await.unwrap();
+    assert_eq!(item["verified"].as_bool(), Ok(&false), "opening the link spends nothing");
+    browser.picture("verify").await;
+    browser.submit().await;
+    browser.see("#result[data-state=done]").await;
+    browser.picture("verified").await;
+
+    browser.open(&service.page("login.html")).await;
+    browser.fill("#email", &email).await;
+    browser.fill("#password", "not the password").await;
+    browser.submit().await;
+    browser.see("#result[data-state=refused][data-reason=invalid_credentials]").await;
+    browser.picture("refused").await;
+    browser.fill("#password", "the first password").await;
+    browser.click("#submit:enabled").await;
+    browser.see("#signed-in:not([hidden])").await;
+    assert_eq!(browser.text("#signed-in-email").await, email);
+    let identity = browser.text("#identity-id").await;
+    assert!(identity.starts_with(service.setting("AWS_REGION")), "{identity}");
+    let held = browser
+        .page
+        .execute_async(
+            "const done = arguments[0]; import('./latchkey.js').then((client) => done(client.credentials()))",
+            Vec::new(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(held["identityId"], Value::from(identity));
+    assert!(["accessKeyId", "secretAccessKey", "sessionToken"].iter().all(|key| held[*key].is_string()));
+    browser.picture("signed-in").await;
+
+    browser.click("#signed-in a[href='changePassword.html']").await;
+    browser.fill("#old-password", "the first password").await;
+    browser.fill("#new-password", "the second password").await;
+    browser.picture("change-password").await;
+    browser.submit().await;
+    browser.see("#result[data-state=done]").await;
+
+    browser.open(&service.page("lostPassword.html")).await;
+    browser.fill("#email", &email).await;
+    browser.submit().await;
+    browser.see("#result[data-state=done]").await;
+    browser.picture("lost-password").await;
+    follow_mailed_link(&browser, &service, &email).await;
+    browser.fill("#new-password", "the third password").await;
+    browser.picture("reset-password").await;
+    browser.submit().await;
+    browser.see("#result[data-state=done]").await;
+
+    // The tab that the link opened is a new session: nobody is logged in there.
+    browser.open(&service.page("login.html")).await;
+    browser.fill("#email", &email).await;
+    browser.fill("#password", "the third password").await;
+    browser.click("#submit:enabled").await;
+    browser.see("#signed-in:not([hidden])").await;
+    browser.click("#sign-out").await;
+    browser.see("#signed-out:not([hidden])").await;
+
+    browser.open(service.setting("INBOX_URL")).await;
+    browser.see("article").await;
+    browser.picture("inbox").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_used_link_says_so_and_how_to_get_another() {
+    let service = Service::running();
+    let browser = Browser::start().await;
+    let ada = Account::verified(&service, "used").await;
+    let link = {
+        ada.lose_password(&service).await;
+        service.last_mail(&ada.email).await.link()
+    };
+    for expected in ["done", "refused"] {
+        // A page is opened anew by each click on the link, as from a mail.
+        browser.open("about:blank").await;
+        browser.open(&link).await;
+        browser.fill("#new-password", "a long enough password").await;
+        browser.submit().await;
+        browser.see(&format!("#result[data-state={expected}]")).await;
+    }
+    browser.see("#result[data-reason=invalid_token] a[href='lostPassword.html']").await;
+    browser.picture("used-link").await;
+}
+
+#[tokio::test]
+async fn an_error_stands_beside_its_field_and_nothing_typed_is_lost() {
+    let service = Service::running();
+    let browser = Browser::start().await;
+    browser.open(&service.page("signUp.html")).await;
+    browser.fill("#email", "not an address").await;
+    browser.fill("#name", "Ada").await;
+    browser.fill("#password", "short").await;
+    browser.submit().await;
+    assert!(!browser.text("#email-error:not(:empty)").await.is_empty());
+    assert!(!browser.text("#password-error:not(:empty)").await.is_empty());
+    let announced = browser.run("return document.activeElement.getAttribute('aria-describedby')").await;
+    assert_eq!(announced, json!("email-error"), "the first field with an error has the focus and names its error");
+    let typed =
+        browser.run("return ['email', 'name', 'password'].map((id) => document.getElementById(id).value)").await;
+    assert_eq!(typed, json!(["not an address", "Ada", "short"]));
+    browser.picture("errors").await;
+
+    // What only the function knows comes to the same place.
+    browser.fill("#email", "ada@example").await;
+    browser.fill("#password", &"too long ".repeat(120)).await;
+    browser.submit().await;
+    browser.see("#result[data-state=refused]").await;
+    assert!(!browser.text("#password-error:not(:empty), #email-error:not(:empty)").await.is_empty());
+}
+
+#[tokio::test]
+async fn every_page_asks_nobody_but_the_service_and_its_policy_is_kept() {
+    let service = Service::running();
+    let browser = Browser::start().await;
+    for page in PAGES {
+        browser.open(&service.page(page)).await;
+        browser.see("#service-name:not(:empty)").await;
+        let requested = browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)").await;
+        for url in requested.as_array().unwrap() {
+            assert!(url.as_str().unwrap().starts_with(service.setting("AWS_ENDPOINT_URL")), "{page} asked {url}");
+        }
+        assert_eq!(browser.complaints().await, Vec::<String>::new(), "{page}");
+        // A script of somebody else's must not run.
+        browser
+            .run(
+                "const script = document.createElement('p'); window.injected = false; \
+                 try { script.innerHTML = '<img src=x onerror=\"window.injected = true\">'; document.body.append(script); } catch {}",
+            )
+            .await;
+        assert_eq!(browser.run("return window.injected").await, json!(false), "{page}");
+        assert!(!browser.complaints().await.is_empty(), "{page} has no policy");
+    }
+}
+
+#[tokio::test]
+async fn every_field_has_a_label_and_says_to_password_managers_what_it_is() {
+    let service = Service::running();
+    let browser = Browser::start().await;
+    for page in PAGES {
+        browser.open(&service.page(page)).await;
+        let unlabelled = browser
+            .run(
+                "return [...document.querySelectorAll('input')].filter((input) => !input.readOnly \
+                 && !(input.labels.length && input.autocomplete)).map((input) => input.id)",
+            )
+            .await;
+        assert_eq!(unlabelled, json!([]), "{page}");
+        // A phone's width: nothing is cut off.
+        browser.page.set_window_size(500, 900).await.unwrap();
+        let too_wide = browser.run("return document.documentElement.scrollWidth > innerWidth").await;
+        assert_eq!(too_wide, json!(false), "{page}");
+    }
+}

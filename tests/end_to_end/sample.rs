@@ -7,18 +7,19 @@ use serde_json::json;
 
 /// The hash that Node.js's `crypto.pbkdf2` makes as the sample calls it: base64 of the salt, then of the hash.
 const VECTOR: &str = include_str!("../../shared/salting/tests/sample_vector.txt");
-const PASSWORD: &str = "wonderland";
+pub(crate) const PASSWORD: &str = "wonderland";
+
+/// A record as the sample wrote it for this address.
+pub(crate) fn item(email: &str) -> Item {
+    let (salt, hash) = VECTOR.trim().split_once('\n').unwrap();
+    let attributes = [("email", email), ("passwordHash", hash), ("passwordSalt", salt)];
+    attributes.map(|(key, value)| (key.to_owned(), AttributeValue::S(value.to_owned()))).into()
+}
 
 /// An account as the sample left it.
 async fn account(service: &Service, name: &str, more: &[(&str, AttributeValue)]) -> Account {
     let email = address(name);
-    let (salt, hash) = VECTOR.trim().split_once('\n').unwrap();
-    let text = |value: &str| AttributeValue::S(value.to_owned());
-    let mut item = Item::from([
-        ("email".to_owned(), text(&email)),
-        ("passwordHash".to_owned(), text(hash)),
-        ("passwordSalt".to_owned(), text(salt)),
-    ]);
+    let mut item = item(&email);
     item.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     service.put(item).await;
     Account { email, password: PASSWORD.to_owned(), guest: service.guest().await }

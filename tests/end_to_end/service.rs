@@ -179,6 +179,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The same caller of another installation's functions.
+    pub(crate) fn with_prefix(self, prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), ..self }
+    }
+
     /// What a function answers; a refusal of IAM or a fault fails the test.
     pub(crate) async fn call(&self, operation: &str, payload: &Value) -> Value {
         let answer = self.invoke(operation, Some("live"), payload.to_string()).await.unwrap();
