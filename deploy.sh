@@ -8,7 +8,6 @@ cd "$(dirname "$0")"
 
 read_options "$@"
 prepare
-need unzip "it is in your system's package of that name"
 need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
 settle
@@ -17,8 +16,10 @@ bucket=$(of_stack CodeBucket)
 
 # --- functions --------------------------------------------------------------------------------------------------
 
-arm=
-[ "$ARCHITECTURE" = x86_64 ] || arm=--arm64
+arm='' built=$TARGET/x86_64-unknown-linux-gnu/release
+if [ "$ARCHITECTURE" = arm64 ]; then
+  arm=--arm64 built=$TARGET/aarch64-unknown-linux-gnu/release
+fi
 say "functions: building (the first time takes minutes)"
 # The six alone: together with the tools, a library would get features that only a tool asks for.
 # shellcheck disable=SC2086 # no option where it is empty
@@ -30,7 +31,7 @@ long "functions: building" "$TARGET/functions.log" cargo lambda build --release 
 # The key of the code, named by the hash of the binary: a zip's own hash changes with its time stamps.
 upload() { # operation
   local key zip=$TARGET/lambda/$1/bootstrap.zip
-  key=functions/$1/$(unzip -p "$zip" bootstrap | sha256).zip
+  key=functions/$1/$(sha256 <"$built/$1").zip
   if ! aws s3api head-object --bucket "$bucket" --key "$key" >/dev/null 2>&1; then
     aws s3api put-object --bucket "$bucket" --key "$key" --body "$zip" >/dev/null
     say "functions: $1 is new" >&2

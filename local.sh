@@ -2,13 +2,16 @@
 # The whole service on this machine: the emulator, and the very scripts that set it up on AWS.
 #   ./local.sh [--detach] [--port N] [--fresh] [--dir DIR]     start; without --detach, Ctrl-C ends it
 #   ./local.sh stop [--dir DIR]                                end it
-#   ./local.sh status [--dir DIR]                              say whether it runs
+#   ./local.sh status [--dir DIR]                              say whether it runs, and where
+# --fresh forgets users and mails. --dir DIR keeps everything in DIR instead of .local, for a second one beside the first.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
+# shellcheck source=scripts/tools.sh
+. scripts/tools.sh
 
-action=start detach=no port=4566 fresh=no dir=.local
+action=start detach=no port='' fresh=no dir=.local
 while [ $# -gt 0 ]; do
   case $1 in
     stop | status) action=$1 ;;
@@ -16,16 +19,26 @@ while [ $# -gt 0 ]; do
     --fresh) fresh=yes ;;
     --port | --dir)
       [ $# -ge 2 ] || fail "$1 needs a value"
-      if [ "$1" = --port ]; then port=$2; else dir=$2; fi
+      if [ "$1" = --port ]; then
+        port=$2
+        case $port in '' | *[!0-9]* | ??????*) fail "--port needs a number up to 65535" ;; esac
+      else
+        dir=$2
+      fi
       shift
       ;;
-    *) fail "unknown option $1; see the first lines of local.sh" ;;
+    --help | -h)
+      sed -n '2,6s/^# //p' "$0"
+      exit
+      ;;
+    *) fail "unknown option $1; see ./local.sh --help" ;;
   esac
   shift
 done
-case $port in '' | *[!0-9]*) fail "--port needs a number" ;; esac
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
+
+# --- the emulator's process -------------------------------------------------------------------------------------
 
 # The emulator is ours only if the process still runs with our folder in its command line: ids are used again.
 emulator() {
@@ -37,17 +50,26 @@ emulator() {
   esac
 }
 
-# Ends the emulator and the functions it started, which are in its process group.
+# Functions that the emulator started are in its process group, and outlive one that was killed.
+end_functions() { # process group
+  if ps -A -o pgid=,args= | awk -v group="$1" '$1 == group && /bootstrap/ { found = 1 } END { exit !found }'; then
+    kill -KILL -- "-$1" 2>/dev/null || true
+  fi
+}
+
 stop_emulator() {
   local id tries=0
-  id=$(emulator) || return 0
-  # The emulator first and alone: it saves its state as it ends.
-  kill "$id" 2>/dev/null || true
-  while kill -0 "$id" 2>/dev/null && [ $tries -lt 100 ]; do
-    sleep 0.1
-    tries=$((tries + 1))
-  done
-  kill -KILL -- "-$id" 2>/dev/null || true
+  if id=$(emulator); then
+    # First and alone: it saves its state as it ends.
+    kill "$id" 2>/dev/null || true
+    while emulator >/dev/null && [ $tries -lt 100 ]; do
+      sleep 0.1
+      tries=$((tries + 1))
+    done
+    ! emulator >/dev/null || kill -KILL "$id" 2>/dev/null || true
+  fi
+  id=$(cat "$dir/emulator.pid" 2>/dev/null) || return 0
+  end_functions "$id"
   rm -f "$dir/emulator.pid"
 }
 
@@ -57,84 +79,108 @@ case $action in
       stop_emulator
       say "stopped"
     else
+      stop_emulator
       say "was not running"
     fi
     exit
     ;;
   status)
-    emulator >/dev/null || { say "not running"; exit 1; }
-    say "running; $dir/env holds its addresses"
+    emulator >/dev/null || {
+      say "not running"
+      exit 1
+    }
+    [ -e "$dir/env" ] || {
+      say "starting"
+      exit 1
+    }
+    # shellcheck disable=SC1091 # written below
+    . "$dir/env"
+    say "running"
+    say "pages: $SITE_URL"
+    say "inbox: $INBOX_URL"
     exit
     ;;
 esac
 
-missing=
-command -v cargo >/dev/null 2>&1 || missing="$missing Rust (https://rustup.rs)"
-command -v cc >/dev/null 2>&1 || missing="$missing a C compiler (Debian: apt install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install)"
-python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
-  missing="$missing Python 3.10 or newer with venv (Debian: apt install python3-venv)"
-[ -z "$missing" ] || fail "missing:$missing"
+tools "$dir"
 
-venv=.local/venv
-install_tools() {
-  python3 -m venv --clear "$venv" &&
-    "$venv/bin/pip" install --disable-pip-version-check --progress-bar off --requirement local/requirements.txt &&
-    # Last: a folder without it is half made, and made anew.
-    cp local/requirements.txt "$venv/requirements.txt"
-}
-if ! cmp -s local/requirements.txt "$venv/requirements.txt"; then
-  say "tools: installing into $venv (about 900 MB, a minute or two)"
-  mkdir -p .local
-  long "tools: installing" "$dir/tools.log" install_tools || fail "the tools could not be installed; see $dir/tools.log"
+# Nothing of the caller's own AWS settings may reach the emulator, nor what it starts.
+for name in $(compgen -e AWS_ || true); do unset "$name"; done
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+
+# --- the emulator -----------------------------------------------------------------------------------------------
+
+if [ "$fresh" = yes ]; then
+  stop_emulator
+  rm -rf "$dir/state" "$dir/config.json" "$dir/env"
 fi
-venv=$(cd "$venv" && pwd)
-export PATH=$venv/bin:$PATH
-
-! emulator >/dev/null || [ "$fresh" = no ] || stop_emulator
-[ "$fresh" = no ] || rm -rf "$dir/state" "$dir/config.json"
-
+running=no
+if emulator >/dev/null; then
+  running=yes
+  at=$(cat "$dir/port")
+  [ -z "$port" ] || [ "$port" = "$at" ] || fail "it runs on port $at: ./local.sh stop ends it"
+  port=$at
+fi
+port=${port:-4566}
 endpoint=http://localhost:$port
 build_configure
 settings=$(configure shell config.json) || exit 1
 eval "$settings"
-if ! emulator >/dev/null; then
+
+if [ $running = no ]; then
+  # Whatever ends this script before the service answers, and Ctrl-C after that, ends what it started.
+  ready=no
+  trap '[ $ready = yes ] || stop_emulator' EXIT
+  trap 'exit 130' INT TERM HUP
+  stop_emulator
+  # The state of the last run names addresses that may differ now.
+  rm -f "$dir/env"
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     fail "port $port is in use: choose another with --port N"
   fi
   say "emulator: starting on $endpoint"
+  printf '%s' "$port" >"$dir/port"
   # A session of its own, so that its process group holds it and the functions that it starts, and nothing else.
   AUTH=true MINISTACK_ACCOUNT_ID=$AWS_ACCOUNT_ID AWS_ENDPOINT_URL=$endpoint GATEWAY_PORT=$port BIND_HOST=127.0.0.1 \
-    PERSIST_STATE=1 STATE_DIR=$dir/state S3_PERSIST=1 S3_DATA_DIR=$dir/state/s3 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 PYTHONPATH=local PYTHONDONTWRITEBYTECODE=1 \
-    "$venv/bin/python" -c 'import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, "-m", "emulator", sys.argv[1]])' \
-    "$dir" >"$dir/emulator.log" 2>&1 &
+    PERSIST_STATE=1 STATE_DIR=$dir/state S3_PERSIST=1 S3_DATA_DIR=$dir/state/s3 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
+    PYTHONPATH=local PYTHONDONTWRITEBYTECODE=1 \
+    "$VENV/bin/python" -c 'import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, "-m", "emulator", sys.argv[1]])' \
+    "$dir" </dev/null >"$dir/emulator.log" 2>&1 &
   echo $! >"$dir/emulator.pid"
-  tries=0
-  until curl --silent --fail --output /dev/null "$endpoint/_ministack/ses/messages"; do
-    tries=$((tries + 1))
-    if [ $tries -gt 300 ] || ! kill -0 "$(cat "$dir/emulator.pid")" 2>/dev/null; then
-      tail -5 "$dir/emulator.log" >&2
-      fail "the emulator does not answer; see $dir/emulator.log"
-    fi
-    sleep 0.1
-  done
-fi
-if [ "$detach" = no ]; then
-  trap 'stop_emulator; say "stopped"' EXIT
-  trap 'exit 130' INT TERM
+  "$VENV/bin/python" - "$endpoint/_ministack/ses/messages" $! <<'END' || {
+import os, sys, time, urllib.request
+
+address, process = sys.argv[1], int(sys.argv[2])
+for _ in range(300):
+    try:
+        urllib.request.urlopen(address, timeout=10).close()
+        break
+    except OSError:
+        os.kill(process, 0)
+        time.sleep(0.1)
+else:
+    sys.exit(1)
+END
+    tail -n 5 "$dir/emulator.log" >&2
+    fail "the emulator does not answer; see $dir/emulator.log"
+  }
 fi
 
+# --- the service ------------------------------------------------------------------------------------------------
+
 # The owner's configuration, with pages and bucket of this machine and what init.sh wrote last time.
-"$venv/bin/python" - "$dir/config.json" "$BUCKET" "$endpoint" <<'END'
+"$VENV/bin/python" - "$dir/config.json" "$BUCKET" "$endpoint" <<'END'
 import json, os, sys
+
 path, bucket, endpoint = sys.argv[1:]
-config = json.load(open("config.json"))
-config.pop("CLI_PROFILE", None)
-for key in ("IDENTITY_POOL_ID", "SITE_URL", "AUTHENTICATED_ROLE"):
-    config.pop(key, None)
-    if os.path.exists(path) and key in (kept := json.load(open(path))):
-        config[key] = kept[key]
-config.update(BUCKET=bucket, VERIFICATION_PAGE=f"{endpoint}/{bucket}/verify.html", RESET_PAGE=f"{endpoint}/{bucket}/resetPassword.html")
-json.dump(config, open(path, "w"), indent=2)
+kept = json.load(open(path)) if os.path.exists(path) else {}
+written = ("IDENTITY_POOL_ID", "SITE_URL", "AUTHENTICATED_ROLE")
+config = {key: value for key, value in json.load(open("config.json")).items() if key not in ("CLI_PROFILE", *written)}
+config.update({key: kept[key] for key in written if key in kept})
+site = f"{endpoint}/{bucket}"
+config.update(BUCKET=bucket, VERIFICATION_PAGE=f"{site}/verify.html", RESET_PAGE=f"{site}/resetPassword.html")
+with open(path, "w") as file:
+    json.dump(config, file, indent=2)
 END
 export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 export AWS_REGION=$REGION AWS_DEFAULT_REGION=$REGION
@@ -165,8 +211,14 @@ MAILS_URL='$endpoint/_ministack/ses/messages'
 END
 say "pages: $SITE_URL"
 say "inbox: $endpoint/latchkey-inbox/index.html"
-if [ "$detach" = no ]; then
-  say "Ctrl-C ends the service"
+if [ $running = yes ]; then
+  say "it was running before: ./local.sh stop ends it"
+elif [ "$detach" = yes ]; then
+  ready=yes
+  say "it runs on in the background: ./local.sh stop ends it"
+else
+  say "Ctrl-C ends it"
   while emulator >/dev/null; do sleep 1; done
+  tail -n 5 "$dir/emulator.log" >&2
   fail "the emulator ended by itself; see $dir/emulator.log"
 fi

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # What the scripts share: saying what happens, reading the configuration, and bringing the stack to a state.
 
+# Scripts that call each other count from the start of the first.
+export LATCHKEY_STARTED=${LATCHKEY_STARTED:-$(date +%s)}
+SECONDS=$(($(date +%s) - LATCHKEY_STARTED))
+
 say() {
   printf '[%3ss] %s\n' "$SECONDS" "$*"
 }

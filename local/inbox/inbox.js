@@ -3,7 +3,7 @@
 const LOOK_EVERY_MS = 2000;
 const state = document.getElementById('state');
 const mails = document.getElementById('mails');
-let shown = null;
+const shown = new Set();
 
 function element(name, text, className) {
   const node = document.createElement(name);
@@ -31,7 +31,9 @@ function linked(text) {
 
 function article(mail) {
   const node = element('article');
-  node.append(element('h2', mail.Subject), element('p', `To ${(mail.To || []).join(', ')} · from ${mail.Source}`, 'meta'));
+  const sent = new Date(mail.Timestamp * 1000).toLocaleTimeString();
+  const meta = `To ${(mail.To || []).join(', ')} · from ${mail.Source} · ${sent}`;
+  node.append(element('h2', mail.Subject), element('p', meta, 'meta'));
   if (mail.BodyText) node.append(linked(mail.BodyText));
   if (mail.BodyHtml) {
     const details = element('details');
@@ -50,12 +52,14 @@ async function look() {
   try {
     const answer = await fetch('/_ministack/ses/messages', { cache: 'no-store' });
     const list = Object.values((await answer.json()).messages).flat();
-    const ids = list.map((mail) => mail.MessageId).join();
-    if (ids !== shown) {
-      shown = ids;
-      mails.replaceChildren(...list.reverse().map(article));
+    // What is shown stays as it is: someone may be reading it.
+    for (const mail of list.sort((one, other) => one.Timestamp - other.Timestamp)) {
+      if (shown.has(mail.MessageId)) continue;
+      shown.add(mail.MessageId);
+      mails.prepend(article(mail));
     }
-    state.textContent = list.length ? `${list.length} mails` : 'No mail yet. Sign up on the page, and it will be here.';
+    const count = shown.size === 1 ? '1 mail' : `${shown.size} mails`;
+    state.textContent = shown.size ? count : 'No mail yet. Sign up on the page, and it will be here.';
   } catch {
     state.textContent = 'The emulator does not answer. Start it with ./local.sh.';
   }

@@ -1,4 +1,4 @@
-//! A real Chromium with an empty profile, driven by WebDriver.
+//! A real Chromium with an empty profile, driven through its driver.
 
 use crate::service::root;
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element};

@@ -27,6 +27,7 @@ async fn run(service: &Service, script: &str, arguments: &[&str]) -> Result<Stri
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("CARGO_PKG") || key.starts_with("CARGO_MAN")) {
         command.env_remove(key);
     }
+    command.env_remove("LATCHKEY_STARTED");
     for key in ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
         command.env(key, service.setting(key));
     }
@@ -212,9 +213,9 @@ async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
     put_object(&service, &bucket, "owners.html", "<p>the owner's own</p>").await;
     let list = object(&service, &bucket, "deployed").await.unwrap() + "digest etag old.html\n";
     put_object(&service, &bucket, "deployed", &list).await;
-    let mut changed: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    changed["PASSWORD_MIN_LENGTH"] = json!(12);
-    std::fs::write(&file, changed.to_string()).unwrap();
+    let mut stricter: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    stricter["PASSWORD_MIN_LENGTH"] = json!(12);
+    std::fs::write(&file, stricter.to_string()).unwrap();
     let printed = run(&service, "./deploy.sh", &config).await.unwrap();
     for done in [format!("stack {name}: done"), "pages: index.html".to_owned(), "pages: old.html is removed".to_owned()]
     {
