@@ -183,6 +183,7 @@ ResetPage $RESET_PAGE
 PasswordMinLength $PASSWORD_MIN_LENGTH
 PasswordHash $PASSWORD_HASH
 PasswordHashRounds $PASSWORD_HASH_ROUNDS
+UnverifiedDays $UNVERIFIED_DAYS
 RevealAccounts $REVEAL_ACCOUNTS
 LogRetentionDays $LOG_RETENTION_DAYS
 ExistingTable $EXISTING_TABLE

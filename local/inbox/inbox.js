@@ -4,6 +4,8 @@ const LOOK_EVERY_MS = 2000;
 const state = document.getElementById('state');
 const mails = document.getElementById('mails');
 const shown = new Set();
+// Where a mail goes that stands for one that an unknown address does not get (docs/decisions/0007).
+const NOWHERE = 'success@simulator.amazonses.com';
 
 function element(name, text, className) {
   const node = document.createElement(name);
@@ -54,7 +56,7 @@ async function look() {
     const list = Object.values((await answer.json()).messages).flat();
     // What is shown stays as it is: someone may be reading it.
     for (const mail of list.sort((one, other) => one.Timestamp - other.Timestamp)) {
-      if (shown.has(mail.MessageId)) continue;
+      if (shown.has(mail.MessageId) || mail.To?.includes(NOWHERE)) continue;
       shown.add(mail.MessageId);
       mails.prepend(article(mail));
     }

@@ -51,8 +51,9 @@ impl Account {
         service.user(text(&answer, "identityId"), text(&answer, "token")).await.unwrap()
     }
 
-    /// Asks for a reset and reads the mailed token.
+    /// Asks for a reset and reads the mailed token, whenever the last mail was.
     pub(crate) async fn lose_password(&self, service: &Service) -> String {
+        service.forget_mails(&self.email).await;
         let sent = self.guest.call("lostPassword", &json!({ "email": self.email })).await;
         assert_eq!(sent, json!({ "sent": true }));
         service.last_mail(&self.email).await.parameter("lost")
@@ -79,4 +80,12 @@ pub(crate) fn assert_refused(answer: &Value, flag: &str, reason: &str) {
     assert_eq!((&answer[flag], &answer["reason"]), (&json!(false), &json!(reason)));
     assert!(!text(answer, "info").is_empty());
     assert_eq!(answer.as_object().unwrap().len(), 3, "a refusal says no more");
+}
+
+/// That an answer is a refusal for this reason that ends by itself; after how many seconds.
+#[track_caller]
+pub(crate) fn assert_throttled(answer: &Value, flag: &str, reason: &str) -> u64 {
+    assert_eq!((&answer[flag], &answer["reason"]), (&json!(false), &json!(reason)));
+    assert_eq!(answer.as_object().unwrap().len(), 4, "a refusal says no more");
+    answer["retryAfter"].as_u64().filter(|seconds| *seconds > 0).expect("it says how long")
 }

@@ -10,6 +10,7 @@ mod account;
 mod bad_input;
 mod browser;
 mod journeys;
+mod limits;
 mod pages;
 mod permissions;
 mod sample;

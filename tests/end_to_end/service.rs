@@ -9,8 +9,12 @@ use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time:
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig};
 use aws_types::{SdkConfig, region::Region};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -132,6 +136,18 @@ impl Service {
         owner.dynamodb.put_item().table_name(owner.table).set_item(Some(item)).send().await.unwrap();
     }
 
+    /// The counter of mails to an address, or of attempts at its secrets.
+    pub(crate) async fn counter(&self, what: &str, email: &str) -> Option<Item> {
+        self.item(&counter_key(what, email)).await
+    }
+
+    /// Forgets which mails an address got, as an hour would.
+    pub(crate) async fn forget_mails(&self, email: &str) {
+        let owner = self.owner();
+        let key = AttributeValue::S(counter_key("mails", email));
+        owner.dynamodb.delete_item().table_name(owner.table).key("email", key).send().await.unwrap();
+    }
+
     /// The mails to an address, oldest first.
     pub(crate) async fn mails(&self, email: &str) -> Vec<Mail> {
         let body = reqwest::get(self.setting("MAILS_URL")).await.unwrap().text().await.unwrap();
@@ -144,6 +160,10 @@ impl Service {
     pub(crate) async fn last_mail(&self, email: &str) -> Mail {
         self.mails(email).await.pop().expect("a mail was sent")
     }
+}
+
+fn counter_key(what: &str, email: &str) -> String {
+    format!("{what}:{}", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email)))
 }
 
 fn temporary(credentials: cognito::types::Credentials) -> Credentials {

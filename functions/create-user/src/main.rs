@@ -9,14 +9,21 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
+        let users = DynamoUsers::new(&aws, settings.table()?);
         Ok(CreateUser {
-            users: DynamoUsers::new(&aws, settings.table()?),
+            users: users.clone(),
+            limits: users,
             mailer: SesMailer::new(&aws, settings.sender()?),
             clock: SystemClock,
             entropy: SystemEntropy,
-            passwords: Passwords { scheme: settings.password_scheme()?, min_chars: settings.password_min_length()? },
+            passwords: Passwords {
+                scheme: settings.password_scheme()?,
+                min_chars: settings.password_min_length()?,
+                service: settings.service_name()?,
+            },
             letters: Letters::new(&settings.service_name()?),
             verification_page: settings.verification_page()?,
+            unverified_seconds: settings.unverified_seconds()?,
             reveal_accounts: settings.reveal_accounts()?,
         })
     })

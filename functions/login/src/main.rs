@@ -1,20 +1,25 @@
 //! login: an address and a password become an identity token.
 
-use latchkey_auth::{Login, Passwords};
+use latchkey_auth::{Letters, Login, Passwords};
 use latchkey_cognito_identity::CognitoIdentities;
 use latchkey_dynamodb::DynamoUsers;
 use latchkey_runtime::{SystemClock, SystemEntropy, serve};
+use latchkey_ses::SesMailer;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
+        let users = DynamoUsers::new(&aws, settings.table()?);
         Ok(Login {
-            users: DynamoUsers::new(&aws, settings.table()?),
+            users: users.clone(),
+            limits: users,
+            mailer: SesMailer::new(&aws, settings.sender()?),
             identities: CognitoIdentities::new(&aws, settings.identity_pool_id()?, settings.developer_provider_name()?),
             clock: SystemClock,
             entropy: SystemEntropy,
             passwords: Passwords { scheme: settings.password_scheme()?, ..Passwords::default() },
+            letters: Letters::new(&settings.service_name()?),
         })
     })
 }

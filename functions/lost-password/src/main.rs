@@ -9,8 +9,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
+        let users = DynamoUsers::new(&aws, settings.table()?);
         Ok(LostPassword {
-            users: DynamoUsers::new(&aws, settings.table()?),
+            users: users.clone(),
+            limits: users,
             mailer: SesMailer::new(&aws, settings.sender()?),
             clock: SystemClock,
             entropy: SystemEntropy,

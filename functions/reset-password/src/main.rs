@@ -9,12 +9,18 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
+        let users = DynamoUsers::new(&aws, settings.table()?);
         Ok(ResetPassword {
-            users: DynamoUsers::new(&aws, settings.table()?),
+            users: users.clone(),
+            limits: users,
             mailer: SesMailer::new(&aws, settings.sender()?),
             clock: SystemClock,
             entropy: SystemEntropy,
-            passwords: Passwords { scheme: settings.password_scheme()?, min_chars: settings.password_min_length()? },
+            passwords: Passwords {
+                scheme: settings.password_scheme()?,
+                min_chars: settings.password_min_length()?,
+                service: settings.service_name()?,
+            },
             letters: Letters::new(&settings.service_name()?),
         })
     })

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
-        Ok(VerifyUser { users: DynamoUsers::new(&aws, settings.table()?), clock: SystemClock })
+        let users = DynamoUsers::new(&aws, settings.table()?);
+        Ok(VerifyUser { users: users.clone(), limits: users, clock: SystemClock })
     })
 }

@@ -9,6 +9,7 @@
 
 mod email;
 mod fault;
+pub mod limits;
 mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -25,6 +26,7 @@ mod user;
 
 pub use email::Email;
 pub use fault::{Cause, Fault};
+pub use limits::Limits;
 pub use mail::{Letters, Mail};
 pub use name::Name;
 pub use operation::{Answer, Contract, Operation, handle};

@@ -2,13 +2,17 @@
 //!
 //! For tests of the operations, and the model that the adapters' own tests are held against.
 
+use crate::limits::{
+    ATTEMPTS_KEPT, BETWEEN_MAILS, Guess, Limits, MAILS_KEPT, MAILS_WINDOW, Occasion, Reservation, Slot, Ticket,
+    wait_after,
+};
 use crate::{
     Cause, Clock, Email, Entropy, Fault, Identities, Mail, Mailer, NewUser, OpenIdToken, PendingReset,
     PendingVerification, Timestamp, TokenHash, User, UserId, Users,
 };
 use latchkey_salting::{PasswordHash, StoredHash};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A table of users.
 #[derive(Debug, Default)]
@@ -155,6 +159,74 @@ impl Users for &MemoryUsers {
     }
 }
 
+/// Counters of guesses and mails.
+#[derive(Debug, Default)]
+pub struct MemoryLimits {
+    /// How many, and when the latest was.
+    tickets: RefCell<BTreeMap<(Guess, Email), (u32, u64)>>,
+    mails: RefCell<BTreeMap<Email, Mails>>,
+}
+
+#[derive(Debug, Default)]
+struct Mails {
+    /// The newest first.
+    sent: VecDeque<u64>,
+    latest: BTreeMap<Occasion, u64>,
+}
+
+impl Limits for &MemoryLimits {
+    async fn take_ticket(&self, guess: Guess, email: &Email, now: Timestamp) -> Result<Ticket, Fault> {
+        let mut tickets = self.tickets.borrow_mut();
+        let (count, latest) = tickets.entry((guess, email.clone())).or_default();
+        if *latest + ATTEMPTS_KEPT < now.0 {
+            *count = 0;
+        }
+        // Seconds are whole: one more makes sure that the wait has passed.
+        let judged_from = *latest + wait_after(*count) + 1;
+        if wait_after(*count) > 0 && now.0 < judged_from {
+            return Ok(Ticket::Refused { retry_after: judged_from - now.0 });
+        }
+        (*count, *latest) = (*count + 1, now.0);
+        Ok(Ticket::Numbered(*count))
+    }
+
+    async fn clear_tickets(&self, guess: Guess, email: &Email) -> Result<(), Fault> {
+        self.tickets.borrow_mut().remove(&(guess, email.clone()));
+        Ok(())
+    }
+
+    async fn reserve_mail(&self, occasion: Occasion, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
+        let mut mails = self.mails.borrow_mut();
+        let mails = mails.entry(email.clone()).or_default();
+        let before = mails.latest.get(&occasion).copied();
+        let oldest = mails.sent.get(MAILS_KEPT - 1).copied();
+        let minute = before.map_or(0, |before| before + BETWEEN_MAILS + 1);
+        let hour = oldest.map_or(0, |oldest| oldest + MAILS_WINDOW + 1);
+        if now.0 < minute.max(hour) {
+            return Ok(Reservation::Refused { retry_after: minute.max(hour) - now.0 });
+        }
+        mails.sent.push_front(now.0);
+        mails.sent.truncate(MAILS_KEPT);
+        mails.latest.insert(occasion, now.0);
+        let stamp = |seconds: Option<u64>| seconds.map(Timestamp);
+        Ok(Reservation::Made(Slot { occasion, at: now, pushed_out: stamp(oldest), before: stamp(before) }))
+    }
+
+    async fn release_mail(&self, email: &Email, slot: &Slot) -> Result<(), Fault> {
+        let mut mails = self.mails.borrow_mut();
+        let mails = mails.entry(email.clone()).or_default();
+        if mails.sent.front() == Some(&slot.at.0) {
+            mails.sent.pop_front();
+            mails.sent.extend(slot.pushed_out.map(|at| at.0));
+            match slot.before {
+                Some(before) => mails.latest.insert(slot.occasion, before.0),
+                None => mails.latest.remove(&slot.occasion),
+            };
+        }
+        Ok(())
+    }
+}
+
 /// A mailer that keeps what it is given.
 #[derive(Debug, Default)]
 pub struct MemoryMailer {
@@ -182,6 +254,10 @@ impl Mailer for &MemoryMailer {
         }
         self.sent.borrow_mut().push(mail.clone());
         Ok(())
+    }
+
+    fn nowhere(&self) -> Email {
+        Email::parse("nowhere@invalid.example").expect("an address")
     }
 }
 

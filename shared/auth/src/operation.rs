@@ -48,6 +48,11 @@ impl Answer {
         Self::Refused(Refusal::new(reason))
     }
 
+    /// A refusal that ends by itself after this many seconds.
+    pub(crate) fn refused_until(reason: Reason, retry_after: u64) -> Self {
+        Self::Refused(Refusal::until(reason, retry_after))
+    }
+
     /// The reason of a refusal.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {

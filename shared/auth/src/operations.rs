@@ -2,6 +2,7 @@
 
 pub(crate) mod change_password;
 pub(crate) mod create_user;
+mod guessing;
 pub(crate) mod login;
 pub(crate) mod lost_password;
 pub(crate) mod reset_password;

@@ -1,9 +1,11 @@
 //! Passwords: what is accepted, and how they are hashed and checked.
 //!
 //! NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0, 6.2: all of Unicode, normalized to NFC, no composition
-//! rules, no truncation.
+//! rules, no truncation, none that everybody would try.
 
-use crate::{Cause, Entropy, Fault, Reason, Refusal};
+mod guessable;
+
+use crate::{Cause, Email, Entropy, Fault, Reason, Refusal};
 use latchkey_salting::{PasswordHash, SALT_BYTES, Scheme, StoredHash};
 use serde::Deserialize;
 use std::fmt;
@@ -54,17 +56,19 @@ impl fmt::Debug for Password {
 pub struct NewPassword(Password);
 
 /// The policy for new passwords, and the work of hashing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Passwords {
     /// What new passwords are hashed under.
     pub scheme: Scheme,
     /// The fewest characters of a new password.
     pub min_chars: usize,
+    /// The service's name (`EXTERNAL_NAME`), which is no password for it.
+    pub service: String,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { scheme: Scheme::default(), min_chars: Self::MIN_CHARS }
+        Self { scheme: Scheme::default(), min_chars: Self::MIN_CHARS, service: String::new() }
     }
 }
 
@@ -73,12 +77,16 @@ impl Passwords {
     /// is one of several factors, ASVS 6.2.1 for any.
     pub const MIN_CHARS: usize = 8;
 
-    /// Applies the policy to a new password.
-    pub fn accept(&self, password: Password) -> Result<NewPassword, Refusal> {
+    /// Applies the policy to a new password for the account of this address.
+    pub fn accept(&self, password: Password, email: &Email) -> Result<NewPassword, Refusal> {
         let password = password.within_limit()?;
+        let normalized = Zeroizing::new(password.0.nfc().collect::<String>());
         // Characters as a person counts them, near enough: code points of the normalized text.
-        if password.0.nfc().count() < self.min_chars {
+        if normalized.chars().count() < self.min_chars {
             return Err(Refusal::too_short(self.min_chars));
+        }
+        if guessable::is_guessable(&normalized, email, &self.service) {
+            return Err(Refusal::new(Reason::PasswordTooCommon));
         }
         Ok(NewPassword(password))
     }
@@ -126,7 +134,11 @@ mod tests {
 
     fn accepted(text: &str, min_chars: usize) -> Result<(), Reason> {
         let passwords = Passwords { min_chars, ..Passwords::default() };
-        passwords.accept(text.into()).map(drop).map_err(|refusal| refusal.reason())
+        passwords.accept(text.into(), &ada()).map(drop).map_err(|refusal| refusal.reason())
+    }
+
+    fn ada() -> Email {
+        Email::parse("ada@example.com").unwrap()
     }
 
     #[test]
@@ -146,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn a_common_password_is_refused_however_it_is_composed() {
+        assert_eq!(accepted("password123", 8), Err(Reason::PasswordTooCommon));
+        assert_eq!(accepted("ada@example.com", 8), Err(Reason::PasswordTooCommon));
+    }
+
+    #[test]
     fn spaces_count_and_are_kept() {
         assert_eq!(&*Password::from(" a b ").normalized(), b" a b ");
     }
@@ -157,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_printed_by_debug() {
-        let new = Passwords::default().accept("correct horse".into()).unwrap();
+        let new = Passwords::default().accept("correct horse".into(), &ada()).unwrap();
         assert_eq!(format!("{new:?}"), "NewPassword(Password([redacted]))");
     }
 }

@@ -16,12 +16,19 @@ pub enum Reason {
     PasswordTooShort,
     /// The password is longer than 1,024 bytes.
     PasswordTooLong,
+    /// The new password is among the first that somebody would try: a common one, or made of the address or the
+    /// service's name.
+    PasswordTooCommon,
     /// Address and password do not belong together. The same for an unknown address.
     InvalidCredentials,
     /// The password is right, but the address was never verified.
     NotVerified,
     /// The link was used, replaced by a newer one, has expired, or never was one.
     InvalidToken,
+    /// Too many wrong guesses for this address; this one was not judged, right or wrong.
+    TooManyAttempts,
+    /// Too many mails were asked for to this address; none was sent.
+    TooManyMails,
     /// The address has a verified account already. Only told with `REVEAL_ACCOUNTS`.
     AccountExists,
     /// The address has no account. Only told with `REVEAL_ACCOUNTS`.
@@ -30,9 +37,13 @@ pub enum Reason {
 
 /// A refusal with its sentence for a person. It never quotes what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Refusal {
     reason: Reason,
     info: String,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
@@ -45,18 +56,38 @@ impl Refusal {
             Reason::InvalidName => "A name has at most 100 characters, all on one line.",
             Reason::PasswordTooShort => "This password is too short.",
             Reason::PasswordTooLong => "A password has at most 1,024 bytes.",
+            Reason::PasswordTooCommon => {
+                "This password is one of the first that others would try. Choose one that has nothing to do with you or this service."
+            }
             Reason::InvalidCredentials => "E-mail address and password do not match.",
             Reason::NotVerified => "This e-mail address is not verified yet. Open the link in the mail we sent to it.",
             Reason::InvalidToken => "This link is no longer valid. Ask for a new one.",
+            Reason::TooManyAttempts => {
+                "There were too many attempts for this e-mail address. Wait before the next one."
+            }
+            Reason::TooManyMails => {
+                "Too many mails were asked for to this e-mail address. Wait before you ask for another."
+            }
             Reason::AccountExists => "This e-mail address already has an account.",
             Reason::UnknownAccount => "This e-mail address has no account.",
         };
-        Self { reason, info: info.to_owned() }
+        Self { reason, info: info.to_owned(), retry_after: None }
+    }
+
+    /// A refusal that ends by itself after this many seconds.
+    pub(crate) fn until(reason: Reason, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(reason) }
     }
 
     /// The new password is shorter than this many characters.
     pub(crate) fn too_short(minimum: usize) -> Self {
-        Self { reason: Reason::PasswordTooShort, info: format!("A password has at least {minimum} characters.") }
+        Self { info: format!("A password has at least {minimum} characters."), ..Self::new(Reason::PasswordTooShort) }
+    }
+
+    /// How many seconds to wait before the same request can be answered otherwise.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
     }
 
     /// Why.

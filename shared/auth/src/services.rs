@@ -73,6 +73,10 @@ pub trait Users {
 pub trait Mailer {
     /// Hands a mail over for delivery.
     async fn send(&self, mail: &Mail) -> Result<(), Fault>;
+
+    /// A recipient whose mails are taken as any other's and dropped. A mail to it takes the place, and the time, of one
+    /// that only a known address would get.
+    fn nowhere(&self) -> Email;
 }
 
 /// The service that turns a login into an identity.

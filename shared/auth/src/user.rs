@@ -56,6 +56,8 @@ pub struct NewUser {
     pub verify_token: TokenHash,
     /// When that token stops working.
     pub verify_token_expires_at: Timestamp,
+    /// When the account vanishes, if nobody has verified it by then.
+    pub expires_at: Timestamp,
     /// Now.
     pub created_at: Timestamp,
 }

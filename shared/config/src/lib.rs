@@ -106,6 +106,16 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// How long an account that nobody verifies is kept, in seconds: `UNVERIFIED_DAYS`, 1 to 365, 7 if unset.
+    pub fn unverified_seconds(&self) -> Result<u64, InvalidSetting> {
+        const INVALID: InvalidSetting =
+            InvalidSetting { key: "UNVERIFIED_DAYS", expected: "a whole number from 1 to 365" };
+        let days = self
+            .get(INVALID.key)
+            .map_or(Ok(7), |text| text.parse().ok().filter(|days| (1..=365).contains(days)).ok_or(INVALID))?;
+        Ok(days * 24 * 60 * 60)
+    }
+
     /// Whether callers are told who has an account. No if unset.
     pub fn reveal_accounts(&self) -> Result<bool, InvalidSetting> {
         match self.get("REVEAL_ACCOUNTS").as_deref() {
@@ -154,6 +164,7 @@ mod tests {
         assert_eq!(settings.password_scheme(), Ok(Scheme::default()));
         assert_eq!(settings.password_min_length(), Ok(8));
         assert_eq!(settings.reveal_accounts(), Ok(false));
+        assert_eq!(settings.unverified_seconds(), Ok(7 * 24 * 60 * 60));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The accounts, in one DynamoDB table whose key is `email`.
 //!
-//! Every write is one conditional call, so that DynamoDB decides races. `record` is what an item looks like.
+//! Every write is one conditional call, so that DynamoDB decides races. `record` is what an account looks like, `limits`
+//! what a counter does.
 
+mod limits;
 mod record;
 
 use aws_sdk_dynamodb::Client;
@@ -106,7 +108,7 @@ impl Users for DynamoUsers {
                 .update(
                     email,
                     "verifyTokenHash = :token AND verifyTokenExpiresAt > :now",
-                    "SET verified = :true, updatedAt = :now",
+                    "SET verified = :true, updatedAt = :now REMOVE expiresAt",
                 )
                 .expression_attribute_values(":token", text(&token.encode())),
             PendingVerification::Plain(token) => self
@@ -114,7 +116,7 @@ impl Users for DynamoUsers {
                     email,
                     "verifyToken = :token",
                     "SET verified = :true, updatedAt = :now, verifyTokenHash = :hash, verifyTokenExpiresAt = :until \
-                     REMOVE verifyToken",
+                     REMOVE verifyToken, expiresAt",
                 )
                 .expression_attribute_values(":token", text(token.as_str()))
                 .expression_attribute_values(":hash", text(&token.hash().encode()))
@@ -162,7 +164,7 @@ impl Users for DynamoUsers {
                 "SET passwordHash = :password, verified = :true, passwordChangedAt = :now, updatedAt = :now, \
                  userId = if_not_exists(userId, :email) \
                  REMOVE passwordSalt, lostToken, lostTokenHash, lostTokenExpiresAt, \
-                 verifyToken, verifyTokenHash, verifyTokenExpiresAt",
+                 verifyToken, verifyTokenHash, verifyTokenExpiresAt, expiresAt",
             )
             .expression_attribute_values(":token", text(&token.encode()))
             .expression_attribute_values(":password", text(password.as_str()))

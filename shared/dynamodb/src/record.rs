@@ -9,6 +9,7 @@
 //! | `passwordSalt` | S | only in a record of the sample |
 //! | `verified` | BOOL | |
 //! | `createdAt`, `updatedAt`, `passwordChangedAt` | N | seconds since 1970 |
+//! | `expiresAt` | N | when DynamoDB removes an account that is not verified; absent in one that is |
 //! | `verifyTokenHash`, `verifyTokenExpiresAt` | S, N | of the verification link that is out |
 //! | `lostTokenHash`, `lostTokenExpiresAt` | S, N | of the reset link that is out |
 //! | `verifyToken`, `lostToken` | S | only in a record of the sample; the second is never honoured |
@@ -40,6 +41,7 @@ pub(crate) fn write(user: &NewUser) -> Item {
         ("createdAt".to_owned(), number(user.created_at)),
         ("updatedAt".to_owned(), number(user.created_at)),
         ("passwordChangedAt".to_owned(), number(user.created_at)),
+        ("expiresAt".to_owned(), number(user.expires_at)),
         ("verifyTokenHash".to_owned(), text(&user.verify_token.encode())),
         ("verifyTokenExpiresAt".to_owned(), number(user.verify_token_expires_at)),
     ]);
@@ -112,6 +114,7 @@ mod tests {
             password: PasswordHash::from_stored("$phc".to_owned()),
             verify_token: token.hash(),
             verify_token_expires_at: Timestamp(2_000),
+            expires_at: Timestamp(1_700_604_800),
             created_at: Timestamp(1_000),
         }
     }

@@ -1,19 +1,24 @@
 //! changePassword: whoever knows the password chooses another.
 
+use super::guessing::{Judge, Judged};
+use crate::limits::{Guess, Limits};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password, Passwords,
     Reason, Refusal, Users, payload,
 };
+use futures_util::future::join;
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct ChangePassword<U, M, C, E> {
+pub struct ChangePassword<U, L, M, C, E> {
     /// Where the account is.
     pub users: U,
+    /// Counts the guesses.
+    pub limits: L,
     /// Tells the owner.
     pub mailer: M,
-    /// For the record.
+    /// For the waits and the record.
     pub clock: C,
     /// For the new salt.
     pub entropy: E,
@@ -39,36 +44,38 @@ struct Payload {
     new_password: Password,
 }
 
-impl<U: Users, M: Mailer, C: Clock, E: Entropy> Operation for ChangePassword<U, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ChangePassword<U, L, M, C, E> {
     const CONTRACT: Contract = Contract { name: "changePassword", flag: "changed" };
 
     type Request = Request;
 
     fn parse(&self, payload: &str) -> Result<Request, Refusal> {
         let Payload { email, old_password, new_password } = payload::parse(payload)?;
-        Ok(Request {
-            email: Email::parse(&email)?,
-            old_password: old_password.given()?,
-            new_password: self.passwords.accept(new_password)?,
-        })
+        let email = Email::parse(&email)?;
+        let new_password = self.passwords.accept(new_password, &email)?;
+        Ok(Request { email, old_password: old_password.given()?, new_password })
     }
 
     async fn run(&self, request: Request) -> Result<Answer, Fault> {
         let Request { email, old_password, new_password } = request;
-        let user = self.users.find(&email).await?;
-        let right = self.passwords.check(&old_password, user.as_ref().map(|user| &user.password)).await?;
-        let Some(user) = user.filter(|_| right) else {
-            return Ok(Answer::refused(Reason::InvalidCredentials));
+        let Self { users, limits, mailer, passwords, letters, .. } = self;
+        let judge = Judge { users, limits, mailer, passwords, letters };
+        let now = self.clock.now();
+        let user = match judge.judge(&email, &old_password, now).await? {
+            Judged::Right(user) => user,
+            Judged::Refused(answer) => return Ok(answer),
         };
         if !user.verified {
             return Ok(Answer::refused(Reason::NotVerified));
         }
         let hash = self.passwords.hash(&new_password, &self.entropy).await?;
-        if !self.users.change_password(&email, &user.password, &hash, self.clock.now()).await? {
+        if !self.users.change_password(&email, &user.password, &hash, now).await? {
             // The password was changed since it was read: what was given is the old one no longer.
             return Ok(Answer::refused(Reason::InvalidCredentials));
         }
-        let told = self.mailer.send(&self.letters.password_changed(&email)).await;
+        let mail = letters.password_changed(&email);
+        // As at login, a count that stays is no reason for a fault.
+        let (told, _) = join(mailer.send(&mail), limits.clear_tickets(Guess::Password, &email)).await;
         Ok(told.map_or_else(Answer::DoneUntold, |()| Answer::Done))
     }
 }

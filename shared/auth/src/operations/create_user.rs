@@ -4,17 +4,21 @@
 //! hears either way: a link to verify, or the news that somebody tried.
 
 use super::VERIFICATION_SECONDS;
+use crate::limits::{Limits, Occasion, Reservation};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Name, NewPassword, NewUser, Operation, Password,
     Passwords, Reason, Refusal, Token, UserId, Users, payload,
 };
+use futures_util::future::join;
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct CreateUser<U, M, C, E> {
+pub struct CreateUser<U, L, M, C, E> {
     /// Where the account goes.
     pub users: U,
+    /// Counts the mails.
+    pub limits: L,
     /// Takes the link to the mailbox.
     pub mailer: M,
     /// For the link's end.
@@ -27,6 +31,8 @@ pub struct CreateUser<U, M, C, E> {
     pub letters: Letters,
     /// The page that the link opens (`VERIFICATION_PAGE`).
     pub verification_page: String,
+    /// How long an account that nobody verifies is kept, in seconds (`UNVERIFIED_DAYS`).
+    pub unverified_seconds: u64,
     /// Whether callers are told that an address is taken (`REVEAL_ACCOUNTS`).
     pub reveal_accounts: bool,
 }
@@ -47,40 +53,58 @@ struct Payload {
     name: Option<String>,
 }
 
-impl<U: Users, M: Mailer, C: Clock, E: Entropy> Operation for CreateUser<U, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for CreateUser<U, L, M, C, E> {
     const CONTRACT: Contract = Contract { name: "createUser", flag: "created" };
 
     type Request = Request;
 
     fn parse(&self, payload: &str) -> Result<Request, Refusal> {
         let Payload { email, password, name } = payload::parse(payload)?;
-        Ok(Request {
-            email: Email::parse(&email)?,
-            password: self.passwords.accept(password)?,
-            name: name.as_deref().map(Name::parse).transpose()?.flatten(),
-        })
+        let email = Email::parse(&email)?;
+        let password = self.passwords.accept(password, &email)?;
+        Ok(Request { email, password, name: name.as_deref().map(Name::parse).transpose()?.flatten() })
     }
 
     async fn run(&self, request: Request) -> Result<Answer, Fault> {
         let Request { email, password, name } = request;
-        let token = Token::draw(&self.entropy);
         let now = self.clock.now();
+        // Hashed before anything is known of the address, so that the time tells nothing of it.
+        let hash = self.passwords.hash(&password, &self.entropy);
+        let (hash, reservation) = join(hash, self.limits.reserve_mail(Occasion::SignUp, &email, now)).await;
+        let slot = match reservation? {
+            Reservation::Made(slot) => slot,
+            Reservation::Refused { retry_after } => {
+                return Ok(Answer::refused_until(Reason::TooManyMails, retry_after));
+            }
+        };
+        let token = Token::draw(&self.entropy);
         let user = NewUser {
-            email: email.clone(),
+            email,
             name,
             user_id: UserId::draw(&self.entropy),
-            // Hashed before anything is known of the address, so that the time tells nothing of it.
-            password: self.passwords.hash(&password, &self.entropy).await?,
+            password: hash?,
             verify_token: token.hash(),
             verify_token_expires_at: now.plus(VERIFICATION_SECONDS),
+            expires_at: now.plus(self.unverified_seconds),
             created_at: now,
         };
-        let mail = if self.users.create(&user).await? {
-            self.letters.verification(&email, &self.verification_page, &token)
+        let outcome = self.store_and_tell(&user, &token).await;
+        if outcome != Ok(Answer::Done) {
+            // No mail went out. That the slot stays taken, if this fails too, is a minute's wait.
+            let _ = self.limits.release_mail(&user.email, &slot).await;
+        }
+        outcome
+    }
+}
+
+impl<U: Users, L, M: Mailer, C, E> CreateUser<U, L, M, C, E> {
+    async fn store_and_tell(&self, user: &NewUser, token: &Token) -> Result<Answer, Fault> {
+        let mail = if self.users.create(user).await? {
+            self.letters.verification(&user.email, &self.verification_page, token)
         } else if self.reveal_accounts {
             return Ok(Answer::refused(Reason::AccountExists));
         } else {
-            self.letters.already_registered(&email)
+            self.letters.already_registered(&user.email)
         };
         // When this fails the account is there, unverified: signing up again replaces it.
         self.mailer.send(&mail).await?;

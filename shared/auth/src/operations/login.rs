@@ -1,24 +1,33 @@
 //! login: an address and a password become an identity token.
 
+use super::guessing::{Judge, Judged};
+use crate::limits::{Guess, Limits};
 use crate::{
-    Answer, Clock, Contract, Email, Entropy, Fault, Identities, Operation, Password, Passwords, Reason, Refusal, User,
-    Users, payload,
+    Answer, Clock, Contract, Email, Entropy, Fault, Identities, Letters, Mailer, Operation, Password, Passwords,
+    Reason, Refusal, User, Users, payload,
 };
+use futures_util::future::join;
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct Login<U, I, C, E> {
+pub struct Login<U, L, M, I, C, E> {
     /// Where the account is.
     pub users: U,
+    /// Counts the guesses.
+    pub limits: L,
+    /// Tells the owner of guesses.
+    pub mailer: M,
     /// Hands out the token.
     pub identities: I,
-    /// For the record of a renewed hash.
+    /// For the waits, and the record of a renewed hash.
     pub clock: C,
     /// For the salt of a renewed hash.
     pub entropy: E,
     /// Checks the password.
     pub passwords: Passwords,
+    /// The mail's words.
+    pub letters: Letters,
 }
 
 /// A login attempt.
@@ -35,7 +44,7 @@ struct Payload {
     password: Password,
 }
 
-impl<U: Users, I: Identities, C: Clock, E: Entropy> Operation for Login<U, I, C, E> {
+impl<U: Users, L: Limits, M: Mailer, I: Identities, C: Clock, E: Entropy> Operation for Login<U, L, M, I, C, E> {
     const CONTRACT: Contract = Contract { name: "login", flag: "login" };
 
     type Request = Request;
@@ -47,10 +56,11 @@ impl<U: Users, I: Identities, C: Clock, E: Entropy> Operation for Login<U, I, C,
 
     async fn run(&self, request: Request) -> Result<Answer, Fault> {
         let Request { email, password } = request;
-        let user = self.users.find(&email).await?;
-        let right = self.passwords.check(&password, user.as_ref().map(|user| &user.password)).await?;
-        let Some(user) = user.filter(|_| right) else {
-            return Ok(Answer::refused(Reason::InvalidCredentials));
+        let Self { users, limits, mailer, passwords, letters, .. } = self;
+        let judge = Judge { users, limits, mailer, passwords, letters };
+        let user = match judge.judge(&email, &password, self.clock.now()).await? {
+            Judged::Right(user) => user,
+            Judged::Refused(answer) => return Ok(answer),
         };
         if !user.verified {
             return Ok(Answer::refused(Reason::NotVerified));
@@ -58,11 +68,15 @@ impl<U: Users, I: Identities, C: Clock, E: Entropy> Operation for Login<U, I, C,
         if user.password.needs_renewal(self.passwords.scheme) {
             self.renew(&email, &user, &password).await?;
         }
-        Ok(Answer::LoggedIn(self.identities.token_for(&user.user_id).await?))
+        let cleared = self.limits.clear_tickets(Guess::Password, &email);
+        // A count that stays costs its owner a wait at worst, and ends with the next success: no reason to turn away
+        // who is in.
+        let (token, _) = join(self.identities.token_for(&user.user_id), cleared).await;
+        Ok(Answer::LoggedIn(token?))
     }
 }
 
-impl<U: Users, I, C: Clock, E: Entropy> Login<U, I, C, E> {
+impl<U: Users, L, M, I, C: Clock, E: Entropy> Login<U, L, M, I, C, E> {
     async fn renew(&self, email: &Email, user: &User, password: &Password) -> Result<(), Fault> {
         let hash = self.passwords.hash_given(password, &self.entropy).await?;
         // When the hash is another one by now, somebody else renewed it or changed the password: either

@@ -1,18 +1,23 @@
 //! lostPassword: whoever owns the mailbox gets a link to choose a new password.
 //!
-//! The answer does not tell whether the address has an account (ASVS 6.3.8).
+//! The answer does not tell whether the address has an account (ASVS 6.3.8), and neither does its time: for an address
+//! that has none a mail goes nowhere.
 
 use super::RESET_SECONDS;
+use crate::limits::{Limits, Occasion, Reservation};
 use crate::{
-    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Operation, Reason, Refusal, Token, Users, payload,
+    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Operation, Reason, Refusal, Timestamp, Token,
+    Users, payload,
 };
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct LostPassword<U, M, C, E> {
+pub struct LostPassword<U, L, M, C, E> {
     /// Where the account is.
     pub users: U,
+    /// Counts the mails.
+    pub limits: L,
     /// Takes the link to the mailbox.
     pub mailer: M,
     /// For the link's end.
@@ -39,7 +44,7 @@ struct Payload {
     email: String,
 }
 
-impl<U: Users, M: Mailer, C: Clock, E: Entropy> Operation for LostPassword<U, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for LostPassword<U, L, M, C, E> {
     const CONTRACT: Contract = Contract { name: "lostPassword", flag: "sent" };
 
     type Request = Request;
@@ -51,13 +56,32 @@ impl<U: Users, M: Mailer, C: Clock, E: Entropy> Operation for LostPassword<U, M,
 
     async fn run(&self, request: Request) -> Result<Answer, Fault> {
         let Request { email } = request;
-        let token = Token::draw(&self.entropy);
         let now = self.clock.now();
-        if self.users.start_reset(&email, &token.hash(), now.plus(RESET_SECONDS), now).await? {
-            self.mailer.send(&self.letters.reset(&email, &self.reset_page, &token)).await?;
-        } else if self.reveal_accounts {
+        // Before the token is stored: a mail that may not go out must not void the link of the one before.
+        let slot = match self.limits.reserve_mail(Occasion::LostPassword, &email, now).await? {
+            Reservation::Made(slot) => slot,
+            Reservation::Refused { retry_after } => {
+                return Ok(Answer::refused_until(Reason::TooManyMails, retry_after));
+            }
+        };
+        let outcome = self.store_and_tell(&email, now).await;
+        if outcome != Ok(Answer::Done) {
+            // No mail went out. That the slot stays taken, if this fails too, is a minute's wait.
+            let _ = self.limits.release_mail(&email, &slot).await;
+        }
+        outcome
+    }
+}
+
+impl<U: Users, L, M: Mailer, C, E: Entropy> LostPassword<U, L, M, C, E> {
+    async fn store_and_tell(&self, email: &Email, now: Timestamp) -> Result<Answer, Fault> {
+        let token = Token::draw(&self.entropy);
+        let known = self.users.start_reset(email, &token.hash(), now.plus(RESET_SECONDS), now).await?;
+        if !known && self.reveal_accounts {
             return Ok(Answer::refused(Reason::UnknownAccount));
         }
+        let recipient = if known { email } else { &self.mailer.nowhere() };
+        self.mailer.send(&self.letters.reset(recipient, &self.reset_page, &token)).await?;
         Ok(Answer::Done)
     }
 }

@@ -1,16 +1,21 @@
 //! resetPassword: the link of the lost-password mail buys one new password.
 
+use super::guessing::wrong_token;
+use crate::limits::{Guess, Limits};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password, Passwords,
     Reason, Refusal, Token, Users, payload,
 };
+use futures_util::future::join;
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct ResetPassword<U, M, C, E> {
+pub struct ResetPassword<U, L, M, C, E> {
     /// Where the account is.
     pub users: U,
+    /// Counts the guesses.
+    pub limits: L,
     /// Tells the owner.
     pub mailer: M,
     /// For the link's end.
@@ -39,7 +44,7 @@ struct Payload {
     password: Password,
 }
 
-impl<U: Users, M: Mailer, C: Clock, E: Entropy> Operation for ResetPassword<U, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ResetPassword<U, L, M, C, E> {
     const CONTRACT: Contract = Contract { name: "resetPassword", flag: "changed" };
 
     type Request = Request;
@@ -47,27 +52,28 @@ impl<U: Users, M: Mailer, C: Clock, E: Entropy> Operation for ResetPassword<U, M
     /// The policy is applied here, before the token is looked at: a password that is refused spends nothing.
     fn parse(&self, payload: &str) -> Result<Request, Refusal> {
         let Payload { email, lost, password } = payload::parse(payload)?;
-        Ok(Request {
-            email: Email::parse(&email)?,
-            lost: payload::token(&lost)?,
-            password: self.passwords.accept(password)?,
-        })
+        let email = Email::parse(&email)?;
+        let password = self.passwords.accept(password, &email)?;
+        Ok(Request { email, lost: payload::token(&lost)?, password })
     }
 
     async fn run(&self, request: Request) -> Result<Answer, Fault> {
         let Request { email, lost, password } = request;
         let now = self.clock.now();
-        let refused = Ok(Answer::refused(Reason::InvalidToken));
         // Looked at first, so that a guess does not cost a hash. The write below decides.
         let user = self.users.find(&email).await?;
         if !user.and_then(|user| user.reset).is_some_and(|reset| reset.accepts(&lost, now)) {
-            return refused;
+            return wrong_token(&self.limits, Guess::ResetToken, &email, now).await;
         }
         let hash = self.passwords.hash(&password, &self.entropy).await?;
         if !self.users.reset_password(&email, &lost.hash(), &hash, now).await? {
-            return refused;
+            // Somebody else was quicker with the same link.
+            return Ok(Answer::refused(Reason::InvalidToken));
         }
-        let told = self.mailer.send(&self.letters.password_changed(&email)).await;
+        let mail = self.letters.password_changed(&email);
+        // The mailbox was proven, so whoever guesses at the password no longer makes its owner wait.
+        let cleared = self.limits.clear_tickets(Guess::Password, &email);
+        let (told, _) = join(self.mailer.send(&mail), cleared).await;
         Ok(told.map_or_else(Answer::DoneUntold, |()| Answer::Done))
     }
 }

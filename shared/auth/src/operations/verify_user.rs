@@ -4,14 +4,18 @@
 //! programs, and people, click twice.
 
 use super::VERIFICATION_SECONDS;
+use super::guessing::wrong_token;
+use crate::limits::{Guess, Limits};
 use crate::{Answer, Clock, Contract, Email, Fault, Operation, Reason, Refusal, Token, Users, payload};
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct VerifyUser<U, C> {
+pub struct VerifyUser<U, L, C> {
     /// Where the account is.
     pub users: U,
+    /// Counts the guesses.
+    pub limits: L,
     /// For the link's end.
     pub clock: C,
 }
@@ -30,7 +34,7 @@ struct Payload {
     verify: String,
 }
 
-impl<U: Users, C: Clock> Operation for VerifyUser<U, C> {
+impl<U: Users, L: Limits, C: Clock> Operation for VerifyUser<U, L, C> {
     const CONTRACT: Contract = Contract { name: "verifyUser", flag: "verified" };
 
     type Request = Request;
@@ -43,15 +47,18 @@ impl<U: Users, C: Clock> Operation for VerifyUser<U, C> {
     async fn run(&self, request: Request) -> Result<Answer, Fault> {
         let Request { email, verify } = request;
         let now = self.clock.now();
-        let refused = Ok(Answer::refused(Reason::InvalidToken));
-        let Some(user) = self.users.find(&email).await? else { return refused };
-        let Some(pending) = user.verification.filter(|pending| pending.accepts(&verify, now)) else {
-            return refused;
+        let pending = self.users.find(&email).await?.and_then(|user| {
+            let pending = user.verification.filter(|pending| pending.accepts(&verify, now));
+            pending.map(|pending| (user.verified, pending))
+        });
+        let Some((verified, pending)) = pending else {
+            return wrong_token(&self.limits, Guess::VerifyToken, &email, now).await;
         };
-        if user.verified || self.users.verify(&email, &pending, now.plus(VERIFICATION_SECONDS), now).await? {
+        if verified || self.users.verify(&email, &pending, now.plus(VERIFICATION_SECONDS), now).await? {
             Ok(Answer::Done)
         } else {
-            refused
+            // A newer link took its place meanwhile.
+            Ok(Answer::refused(Reason::InvalidToken))
         }
     }
 }

@@ -1,0 +1,156 @@
+//! The whole service in memory, for tests that live through it.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses what it needs")]
+
+use latchkey_auth::memory::{MemoryClock, MemoryEntropy, MemoryIdentities, MemoryLimits, MemoryMailer, MemoryUsers};
+use latchkey_auth::{
+    Answer, ChangePassword, CreateUser, Email, Fault, Letters, Login, LostPassword, Operation, Passwords,
+    PendingVerification, ResetPassword, Token, User, UserId, VerifyUser, handle,
+};
+use latchkey_salting::{SampleHash, StoredHash};
+use serde_json::{Value, json};
+
+pub const ADA: &str = "ada@example.com";
+pub const PASSWORD: &str = "correct horse";
+pub const OTHER: &str = "battery staple";
+pub const HOUR: u64 = 60 * 60;
+
+/// The whole service in memory.
+#[derive(Default)]
+pub struct World {
+    pub users: MemoryUsers,
+    pub limits: MemoryLimits,
+    pub mailer: MemoryMailer,
+    pub clock: MemoryClock,
+    pub entropy: MemoryEntropy,
+    pub reveal_accounts: bool,
+}
+
+impl World {
+    pub fn letters() -> Letters {
+        Letters::new("Example")
+    }
+
+    pub async fn call<O: Operation>(&self, operation: O, payload: Value) -> Result<Answer, Fault> {
+        handle(&operation, &payload.to_string()).await
+    }
+
+    pub async fn sign_up(&self, email: &str, password: &str) -> Result<Answer, Fault> {
+        self.sign_up_raw(json!({ "email": email, "password": password })).await
+    }
+
+    pub async fn sign_up_raw(&self, payload: Value) -> Result<Answer, Fault> {
+        let operation = CreateUser {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+            verification_page: "https://pages.example/verify.html".to_owned(),
+            unverified_seconds: 7 * 24 * HOUR,
+            reveal_accounts: self.reveal_accounts,
+        };
+        self.call(operation, payload).await
+    }
+
+    pub async fn verify(&self, email: &str, token: &str) -> Answer {
+        let operation = VerifyUser { users: &self.users, limits: &self.limits, clock: &self.clock };
+        self.call(operation, json!({ "email": email, "verify": token })).await.expect("no fault")
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Answer {
+        let operation = Login {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            identities: MemoryIdentities,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+        };
+        self.call(operation, json!({ "email": email, "password": password })).await.expect("no fault")
+    }
+
+    pub async fn change(&self, email: &str, old: &str, new: &str) -> Answer {
+        let operation = ChangePassword {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+        };
+        let payload = json!({ "email": email, "oldPassword": old, "newPassword": new });
+        self.call(operation, payload).await.expect("no fault")
+    }
+
+    pub async fn lose(&self, email: &str) -> Result<Answer, Fault> {
+        let operation = LostPassword {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            letters: Self::letters(),
+            reset_page: "https://pages.example/resetPassword.html".to_owned(),
+            reveal_accounts: self.reveal_accounts,
+        };
+        self.call(operation, json!({ "email": email })).await
+    }
+
+    pub async fn reset(&self, email: &str, token: &str, password: &str) -> Answer {
+        let operation = ResetPassword {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: Passwords::default(),
+            letters: Self::letters(),
+        };
+        let payload = json!({ "email": email, "lost": token, "password": password });
+        self.call(operation, payload).await.expect("no fault")
+    }
+
+    /// Waits until another mail may be sent.
+    pub fn wait(&self) {
+        self.clock.advance(61);
+    }
+
+    /// The token of the only mail that was sent since the last look.
+    pub fn mailed_token(&self) -> String {
+        let mails = self.mailer.take();
+        let [mail] = &mails[..] else { panic!("{} mails", mails.len()) };
+        let link = mail.text.lines().find(|line| line.starts_with("https://")).expect("a link");
+        link.rsplit_once('=').expect("a token").1.to_owned()
+    }
+
+    pub async fn verified(&self, email: &str, password: &str) {
+        assert_eq!(self.sign_up(email, password).await, Ok(Answer::Done));
+        assert_eq!(self.verify(email, &self.mailed_token()).await, Answer::Done);
+    }
+
+    pub fn user(&self, email: &str) -> Option<User> {
+        self.users.get(&Email::parse(email).expect("an address"))
+    }
+}
+
+pub fn identity(answer: &Answer) -> &str {
+    let Answer::LoggedIn(login) = answer else { panic!("not logged in: {answer:?}") };
+    &login.identity_id
+}
+
+pub fn sample_user(verified: bool, verify_token: Option<&str>) -> User {
+    let (salt, hash) =
+        include_str!("../../../salting/tests/sample_vector.txt").trim().split_once('\n').expect("two lines");
+    User {
+        user_id: UserId::from_stored(ADA.to_owned()),
+        password: StoredHash::Sample(SampleHash { hash: hash.to_owned(), salt: salt.to_owned() }),
+        verified,
+        verification: verify_token.map(|token| PendingVerification::Plain(Token::from_stored(token.to_owned()))),
+        reset: None,
+    }
+}
