@@ -88,17 +88,21 @@ impl Limits for DynamoUsers {
         let key = tickets_key(guess, email);
         // An expression has no powers of two, so every step of the wait stands in the condition. `<` and not `<=`: of two
         // whole seconds that are one apart, hardly any time may have passed.
-        let mut condition = "attribute_not_exists(attempts) OR attempts < :free OR lastAt < :longest".to_owned();
+        let mut conditions = vec![
+            "attribute_not_exists(attempts)".to_owned(),
+            "attempts < :free".to_owned(),
+            "lastAt < :longest".to_owned(),
+        ];
         let mut update = self.client.update_item().table_name(&self.table).key("email", text(&key));
         for step in 0..DOUBLINGS {
             let attempts = FREE_ATTEMPTS + step;
-            condition += &format!(" OR (attempts <= :n{step} AND lastAt < :t{step})");
+            conditions.push(format!("(attempts <= :n{step} AND lastAt < :t{step})"));
             update = update
                 .expression_attribute_values(format!(":n{step}"), count(attempts))
                 .expression_attribute_values(format!(":t{step}"), before(now, wait_after(attempts)));
         }
         let update = update
-            .condition_expression(condition)
+            .condition_expression(conditions.join(" OR "))
             .update_expression(
                 "SET attempts = if_not_exists(attempts, :zero) + :one, lastAt = :now, expiresAt = :expires",
             )
