@@ -51,6 +51,13 @@ step 'scripts and template'
 shellcheck -x ./*.sh scripts/*.sh .ci/run
 cfn-lint template.yaml
 
+step 'the tests that SECURITY.md names'
+# shellcheck disable=SC2016 # the backquotes are Markdown's
+names=$(grep -o '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md | tr -d '`' | sort -u)
+for name in $names; do
+  grep -rqE "(fn|def) $name\b" tests shared bench || fail "SECURITY.md names the test $name, which does not exist"
+done
+
 step 'lints'
 cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 

@@ -9,6 +9,7 @@
 mod account;
 mod bad_input;
 mod browser;
+mod faults;
 mod journeys;
 mod limits;
 mod pages;

@@ -104,22 +104,20 @@ impl Passwords {
         off_the_loop(move || latchkey_salting::hash(&password, &salt, scheme)).await
     }
 
-    /// Whether a password made a stored hash. Without one, the same work is done in vain, so that an
+    /// Whether a password made a stored hash. Without one it is verified against a decoy, along the same way, so that an
     /// unknown address takes as long as a known one.
     pub async fn check(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, Fault> {
-        let Some(stored) = stored.cloned() else {
-            let (password, scheme) = (password.normalized(), self.scheme);
-            off_the_loop(move || drop(latchkey_salting::hash(&password, &[0; SALT_BYTES], scheme))).await?;
-            return Ok(false);
-        };
+        let known = stored.is_some();
+        let stored = stored.cloned().unwrap_or_else(|| StoredHash::decoy(self.scheme));
         let bytes = match stored {
             StoredHash::Phc(_) => password.normalized(),
             // The sample hashed the bytes as they came.
             StoredHash::Sample(_) => Zeroizing::new(password.0.as_bytes().to_vec()),
         };
-        off_the_loop(move || stored.matches(&bytes))
+        let matches = off_the_loop(move || stored.matches(&bytes))
             .await?
-            .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))
+            .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))?;
+        Ok(matches && known)
     }
 }
 

@@ -22,9 +22,9 @@ pub enum StartError {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
-    /// Not started by Lambda.
+    /// Not started by Lambda, or not as it should be.
     #[error(transparent)]
-    Environment(#[from] latchkey_aws::MissingVariable),
+    Environment(#[from] latchkey_aws::Unusable),
     /// No event loop, or no Runtime API.
     #[error("the Lambda runtime could not be started")]
     Runtime,

@@ -55,12 +55,21 @@ impl Scheme {
         Rounds::within(rounds, Self::PBKDF2_SHA256_FLOOR).map(Self::Pbkdf2Sha256)
     }
 
+    /// How many bytes a new hash has.
+    pub(crate) fn output_bytes(self) -> usize {
+        match self {
+            Self::Pbkdf2Sha512(_) => 64,
+            Self::Pbkdf2Sha256(_) | Self::Argon2id => 32,
+        }
+    }
+
     /// Runs the derivation. The result is the secret part of a PHC string.
     pub(crate) fn derive(self, password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
+        let bytes = self.output_bytes();
         match self {
-            Self::Pbkdf2Sha512(Rounds(rounds)) => pbkdf2_sha512(password, salt, rounds, 64),
-            Self::Pbkdf2Sha256(Rounds(rounds)) => pbkdf2_sha256(password, salt, rounds, 32),
-            Self::Argon2id => argon2id(password, salt, ARGON2ID_COST, 32)
+            Self::Pbkdf2Sha512(Rounds(rounds)) => pbkdf2_sha512(password, salt, rounds, bytes),
+            Self::Pbkdf2Sha256(Rounds(rounds)) => pbkdf2_sha256(password, salt, rounds, bytes),
+            Self::Argon2id => argon2id(password, salt, ARGON2ID_COST, bytes)
                 .expect("the cost, a 16-byte salt and 32 bytes of output are within Argon2's limits"),
         }
     }

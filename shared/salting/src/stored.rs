@@ -1,7 +1,7 @@
 //! Password hashes as the table holds them.
 
-use crate::SampleHash;
 use crate::scheme::{self, ARGON2ID, ARGON2ID_COST, MOST_ROUNDS, PBKDF2_SHA256, PBKDF2_SHA512, Scheme};
+use crate::{SALT_BYTES, SampleHash};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -46,6 +46,13 @@ impl fmt::Debug for PasswordHash {
 }
 
 impl StoredHash {
+    /// A hash under a scheme that no password made. To verify one against it is the same work, along the same way, as
+    /// against a hash that is in the table.
+    #[must_use]
+    pub fn decoy(scheme: Scheme) -> Self {
+        Self::Phc(encode(scheme, &[0; SALT_BYTES], &vec![0; scheme.output_bytes()]))
+    }
+
     /// Whether this password made this hash. Takes as long as making it did, and compares in
     /// constant time.
     pub fn matches(&self, password: &[u8]) -> Result<bool, Malformed> {

@@ -40,6 +40,17 @@ fn new_hashes_are_the_ones_that_other_implementations_make() {
 }
 
 #[test]
+fn a_decoy_is_as_costly_as_a_new_hash_and_matches_nothing() {
+    for (scheme, vector) in schemes() {
+        let decoy = StoredHash::decoy(scheme);
+        assert_eq!(decoy.matches(PASSWORD), Ok(false), "{scheme:?}");
+        assert!(!decoy.needs_renewal(scheme), "{scheme:?}");
+        let StoredHash::Phc(phc) = decoy else { panic!("{scheme:?}") };
+        assert_eq!(phc.as_str().len(), vector.len(), "{scheme:?}");
+    }
+}
+
+#[test]
 fn a_hash_verifies_with_its_password_and_with_no_other() {
     for (scheme, vector) in schemes() {
         assert_eq!(stored(vector).matches(PASSWORD), Ok(true), "{scheme:?}");

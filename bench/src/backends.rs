@@ -1,0 +1,201 @@
+//! DynamoDB, SES and Cognito Identity, as far as the functions see them: one HTTP server that takes the time it is told
+//! to, counts what it is asked, and can fail in every way that a service fails.
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, server::conn::http1};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What a function asks of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// DynamoDB: the account.
+    GetItem,
+    /// DynamoDB: a new account.
+    PutItem,
+    /// DynamoDB: a counter.
+    Count,
+    /// DynamoDB: a change of the account.
+    UpdateItem,
+    /// SES.
+    SendEmail,
+    /// Cognito Identity.
+    GetToken,
+}
+
+impl Call {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::GetItem, Self::PutItem, Self::Count, Self::UpdateItem, Self::SendEmail, Self::GetToken];
+
+    fn of(target: &str, body: &Value) -> Option<Self> {
+        // A counter's key is no address.
+        let counter = body["Key"]["email"]["S"].as_str().is_some_and(|key| !key.contains('@'));
+        Some(match target.rsplit('.').next()? {
+            "GetItem" => Self::GetItem,
+            "PutItem" => Self::PutItem,
+            "UpdateItem" if counter => Self::Count,
+            "UpdateItem" => Self::UpdateItem,
+            "GetOpenIdTokenForDeveloperIdentity" => Self::GetToken,
+            "" => Self::SendEmail,
+            _ => return None,
+        })
+    }
+}
+
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// 400 with a throttling code.
+    Throttled,
+    /// 500.
+    Broken,
+    /// The connection is closed without an answer.
+    Closed,
+    /// No answer at all.
+    Hanging,
+    /// 200 with what is no answer.
+    Garbage,
+}
+
+/// What the services do from now on.
+#[derive(Clone, Debug, Default)]
+pub struct Behaviour {
+    /// How long each call takes.
+    pub delays: HashMap<Call, Duration>,
+    /// Which call fails, and how.
+    pub failure: Option<(Call, Failure)>,
+    /// The account that the table holds, as DynamoDB writes an item.
+    pub item: Option<Value>,
+    /// Whether conditions on accounts hold.
+    pub conditions_hold: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    behaviour: Behaviour,
+    counts: HashMap<Call, usize>,
+    connections: usize,
+}
+
+/// The services.
+pub struct Backends {
+    state: Arc<Mutex<State>>,
+    server: JoinHandle<()>,
+    /// Where they are.
+    pub endpoint: String,
+}
+
+impl Backends {
+    /// Starts them on a free port of the loopback interface.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let server = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                let _ = connection.set_nodelay(true);
+                lock(&state).connections += 1;
+                tokio::spawn(async move {
+                    let service = service_fn(|request| answer(&state, request));
+                    // A connection that is closed on purpose ends here.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+                });
+            }
+        });
+        Ok(Self { state, server, endpoint })
+    }
+
+    /// Sets what they do from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        lock(&self.state).behaviour = behaviour;
+    }
+
+    /// What they were asked since the last look, and over how many new connections.
+    #[must_use]
+    pub fn counts(&self) -> (HashMap<Call, usize>, usize) {
+        let mut state = lock(&self.state);
+        (std::mem::take(&mut state.counts), std::mem::take(&mut state.connections))
+    }
+}
+
+impl Drop for Backends {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let Some(call) = Call::of(&target, &body) else {
+        return Ok(respond(StatusCode::NOT_IMPLEMENTED, target));
+    };
+    let behaviour = {
+        let mut state = lock(state);
+        *state.counts.entry(call).or_default() += 1;
+        state.behaviour.clone()
+    };
+    // The timer's grain is a millisecond, also for no time at all.
+    if let Some(delay) = behaviour.delays.get(&call) {
+        tokio::time::sleep(*delay).await;
+    }
+    match behaviour.failure.filter(|(failing, _)| *failing == call).map(|(_, failure)| failure) {
+        Some(Failure::Throttled) => Ok(fails(call, StatusCode::BAD_REQUEST, "ThrottlingException")),
+        Some(Failure::Broken) => Ok(fails(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure")),
+        Some(Failure::Closed) => Err(io::Error::other("closed")),
+        Some(Failure::Hanging) => std::future::pending().await,
+        Some(Failure::Garbage) => Ok(respond(StatusCode::OK, "\u{0}<garbage".to_owned())),
+        None => Ok(succeeds(call, &behaviour)),
+    }
+}
+
+fn succeeds(call: Call, behaviour: &Behaviour) -> Response<Full<Bytes>> {
+    let json = |value: Value| respond(StatusCode::OK, value.to_string());
+    match call {
+        Call::GetItem => json(behaviour.item.as_ref().map_or_else(|| json!({}), |item| json!({ "Item": item }))),
+        Call::PutItem | Call::UpdateItem if !behaviour.conditions_hold => {
+            fails(call, StatusCode::BAD_REQUEST, "ConditionalCheckFailedException")
+        }
+        Call::PutItem | Call::UpdateItem | Call::Count => json(json!({})),
+        Call::GetToken => json(json!({ "IdentityId": "us-east-1:identity", "Token": "a.b.c" })),
+        Call::SendEmail => respond(
+            StatusCode::OK,
+            "<SendEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendEmailResult><MessageId>1</MessageId>\
+             </SendEmailResult></SendEmailResponse>"
+                .to_owned(),
+        ),
+    }
+}
+
+fn fails(call: Call, status: StatusCode, code: &str) -> Response<Full<Bytes>> {
+    let body = if call == Call::SendEmail {
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>stub</Message></Error></ErrorResponse>"
+        )
+    } else {
+        json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "stub" }).to_string()
+    };
+    respond(status, body)
+}
+
+fn respond(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,91 @@
+//! The six functions as they are deployed, and events for them.
+
+use crate::backends::{Backends, Behaviour};
+use latchkey_salting::{SALT_BYTES, Scheme};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The folder of a function's package and binary, in the order of the contract.
+pub const FUNCTIONS: [&str; 6] =
+    ["create-user", "verify-user", "login", "change-password", "lost-password", "reset-password"];
+
+/// The password of the account that the stub holds.
+pub const PASSWORD: &str = "the password of ada";
+
+/// A token of its links.
+pub const TOKEN: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+/// The address of that account.
+pub const EMAIL: &str = "ada@example.com";
+
+/// Where the build for Lambda puts a function's binary.
+#[must_use]
+pub fn binary(target: &Path, function: &str) -> PathBuf {
+    target.join(format!("{}-unknown-linux-gnu/release/{function}", std::env::consts::ARCH))
+}
+
+/// The variables that the template gives a function, and those that Lambda does.
+#[must_use]
+pub fn variables(backends: &Backends) -> HashMap<String, String> {
+    [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("AWS_ENDPOINT_URL", &backends.endpoint),
+        ("DDB_TABLE", "Users"),
+        ("IDENTITY_POOL_ID", "us-east-1:6a1ed8b7-0c0a-4ad0-9b4c-1f2d3e4f5a6b"),
+        ("DEVELOPER_PROVIDER_NAME", "login.example.com"),
+        ("EXTERNAL_NAME", "Example"),
+        ("EMAIL_SOURCE", "sender@example.com"),
+        ("VERIFICATION_PAGE", "https://pages.example/verify.html"),
+        ("RESET_PAGE", "https://pages.example/resetPassword.html"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// An event that a function answers with yes, where the stub holds [`account`] and conditions hold.
+#[must_use]
+pub fn event(function: &str) -> Value {
+    match function {
+        "create-user" => json!({ "email": EMAIL, "password": "a long enough password" }),
+        "verify-user" => json!({ "email": EMAIL, "verify": TOKEN }),
+        "login" => json!({ "email": EMAIL, "password": PASSWORD }),
+        "change-password" => {
+            json!({ "email": EMAIL, "oldPassword": PASSWORD, "newPassword": "a long enough password" })
+        }
+        "lost-password" => json!({ "email": EMAIL }),
+        "reset-password" => json!({ "email": EMAIL, "lost": TOKEN, "password": "a long enough password" }),
+        _ => json!({}),
+    }
+}
+
+/// An account with both links out, as DynamoDB writes an item.
+#[must_use]
+pub fn account(verified: bool) -> Value {
+    let hash = latchkey_salting::hash(PASSWORD.as_bytes(), &[7; SALT_BYTES], Scheme::default());
+    // The SHA-256 of the token, as the table keeps it.
+    let token = TOKEN_HASH;
+    json!({
+        "email": { "S": EMAIL },
+        "userId": { "S": "0".repeat(32) },
+        "passwordHash": { "S": hash.as_str() },
+        "verified": { "BOOL": verified },
+        "createdAt": { "N": "1700000000" },
+        "updatedAt": { "N": "1700000000" },
+        "passwordChangedAt": { "N": "1700000000" },
+        "verifyTokenHash": { "S": token },
+        "verifyTokenExpiresAt": { "N": "99999999999" },
+        "lostTokenHash": { "S": token },
+        "lostTokenExpiresAt": { "N": "99999999999" },
+    })
+}
+
+const TOKEN_HASH: &str = "g0tuZ6q412zO9IRkeAUs8HN6MQeXPsGce37J3Rsc8wQ";
+
+/// Services that know the account and let every write through, at once.
+#[must_use]
+pub fn willing() -> Behaviour {
+    Behaviour { item: Some(account(true)), conditions_hold: true, ..Behaviour::default() }
+}

@@ -1,0 +1,11 @@
+//! The deployed functions, measured where Lambda measures them: from the moment an event leaves the Runtime API to the
+//! moment the answer is there.
+//!
+//! [`lambda`] stands for Lambda and starts the very binaries that are deployed. [`backends`] stands for DynamoDB, SES and
+//! Cognito Identity, with delays that are chosen and requests that are counted. [`functions`] are the six; [`statistics`]
+//! says what the numbers mean.
+
+pub mod backends;
+pub mod functions;
+pub mod lambda;
+pub mod statistics;

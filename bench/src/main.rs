@@ -1,0 +1,37 @@
+//! `bench speed` and `bench silence`: see `bench.sh`.
+
+#![allow(clippy::print_stdout, reason = "this is a program for a terminal")]
+
+mod silence;
+mod speed;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A measurement that could not be made.
+type Failed = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let event_loop = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(event_loop) => event_loop,
+        Err(error) => return failed(&error),
+    };
+    let outcome = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["speed"] => event_loop.block_on(speed::run(&target, 20)),
+        ["silence"] => event_loop.block_on(silence::run(&target, 400)),
+        ["silence", pairs] => match pairs.parse() {
+            Ok(pairs) => event_loop.block_on(silence::run(&target, pairs)),
+            Err(_) => return failed(&"silence takes a number of pairs"),
+        },
+        _ => return failed(&"usage: bench speed, bench silence [PAIRS]"),
+    };
+    outcome.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stderr, reason = "this is a program for a terminal")]
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}

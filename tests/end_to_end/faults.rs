@@ -1,0 +1,121 @@
+//! What the deployed functions make of services that fail, and how often they ask them. Not on the local cloud: a stub
+//! fails as it is told to.
+
+use crate::service::root;
+use bench::backends::{Backends, Behaviour, Call, Failure};
+use bench::functions::{FUNCTIONS, account, binary, event, variables};
+use bench::lambda::Environment;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const FAILURES: [Failure; 5] =
+    [Failure::Throttled, Failure::Broken, Failure::Closed, Failure::Hanging, Failure::Garbage];
+
+/// The functions' timeout in `template.yaml`, less a second.
+const BUDGET: Duration = Duration::from_secs(14);
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The calls of a function that succeeds, and how many of each.
+fn calls(function: &str) -> &'static [(Call, usize)] {
+    match function {
+        "create-user" => &[(Call::Count, 1), (Call::PutItem, 1), (Call::SendEmail, 1)],
+        "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 1)],
+        // A ticket, and its return.
+        "login" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::GetToken, 1)],
+        "change-password" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::UpdateItem, 1), (Call::SendEmail, 1)],
+        "lost-password" => &[(Call::Count, 1), (Call::UpdateItem, 1), (Call::SendEmail, 1)],
+        _ => &[(Call::GetItem, 1), (Call::UpdateItem, 1), (Call::SendEmail, 1), (Call::Count, 1)],
+    }
+}
+
+/// The fault that a failing call ends in; none where the work is done without it.
+fn fault(function: &str, call: Call) -> Option<&'static str> {
+    match (function, call) {
+        // The password is changed: what is left is to tell the owner, and to end the waiting.
+        ("change-password" | "reset-password", Call::SendEmail) | ("reset-password", Call::Count) => None,
+        (_, Call::SendEmail) => Some("MailerUnavailable"),
+        (_, Call::GetToken) => Some("IdentityUnavailable"),
+        _ => Some("TableUnavailable"),
+    }
+}
+
+fn services(function: &str, failure: Option<(Call, Failure)>) -> Behaviour {
+    let item = Some(account(function != "verify-user"));
+    Behaviour { item, conditions_hold: true, failure, delays: HashMap::new() }
+}
+
+async fn start(function: &str) -> (Backends, Environment) {
+    let backends = Backends::start().await.unwrap();
+    let environment = Environment::start(&binary(&target(), function), &variables(&backends)).await.unwrap();
+    (backends, environment)
+}
+
+/// Whether the answer is yes.
+fn done(body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap();
+    ["created", "verified", "login", "changed", "sent"].iter().any(|flag| answer[*flag] == true)
+}
+
+async fn withstands(function: &str) {
+    let (backends, environment) = start(function).await;
+    for (call, _) in calls(function) {
+        for failure in FAILURES {
+            let context = format!("{function}: {call:?} {failure:?}");
+            backends.behave(services(function, Some((*call, failure))));
+            let outcome = environment.call(event(function).to_string()).await.expect(&context);
+            assert!(outcome.duration < BUDGET, "{context}: {:?}", outcome.duration);
+            match fault(function, *call) {
+                None => assert!(!outcome.failed && done(&outcome.body), "{context}"),
+                Some(expected) => {
+                    assert!(outcome.failed, "{context}: {}", String::from_utf8_lossy(&outcome.body));
+                    let error: Value = serde_json::from_slice(&outcome.body).unwrap();
+                    assert_eq!(error["errorType"], expected, "{context}");
+                    assert!(!error.to_string().contains("ada@"), "{context}");
+                }
+            }
+            // The fault is gone: the same request is answered, by the same process.
+            backends.behave(services(function, None));
+            let outcome = environment.call(event(function).to_string()).await.expect(&context);
+            assert!(!outcome.failed && done(&outcome.body), "after {context}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_failure_of_every_service_ends_in_a_clear_fault_in_time_and_leaves_the_next_call_alone() {
+    join_all(FUNCTIONS.map(withstands)).await;
+}
+
+#[tokio::test]
+async fn a_call_asks_the_services_no_more_than_it_must() {
+    for function in FUNCTIONS {
+        let (backends, environment) = start(function).await;
+        backends.behave(services(function, None));
+        for connections_may_be_new in [true, false] {
+            let outcome = environment.call(event(function).to_string()).await.unwrap();
+            assert!(done(&outcome.body), "{function}");
+            let (counts, connections) = backends.counts();
+            assert_eq!(counts, calls(function).iter().copied().collect(), "{function}");
+            assert!(connections_may_be_new || connections == 0, "{function}: {connections} new connections when warm");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_asks_the_services_nothing() {
+    for function in FUNCTIONS {
+        let (backends, environment) = start(function).await;
+        for payload in [json!(null), json!([]), json!({}), json!({ "email": 7 })] {
+            let outcome = environment.call(payload.to_string()).await.unwrap();
+            let answer: Value = serde_json::from_slice(&outcome.body).unwrap();
+            assert_eq!(answer["reason"], "invalid_request", "{function}");
+        }
+        assert_eq!(backends.counts(), (HashMap::new(), 0), "{function}");
+    }
+}
