@@ -98,6 +98,14 @@ async fn a_password_is_changed_by_whoever_knows_it_and_the_owner_is_told() {
 }
 
 #[tokio::test]
+async fn the_password_of_an_address_that_is_not_verified_cannot_be_changed() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    assert_eq!(world.change(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::NotVerified));
+    assert_eq!(world.change(ADA, OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+}
+
+#[tokio::test]
 async fn a_password_change_voids_a_reset_link() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
