@@ -13,10 +13,7 @@ what=${1:-both}
 case $what in speed | silence | both) ;; *) fail "unknown measurement $what: speed or silence" ;; esac
 
 tools "$TARGET"
-say "functions: building"
-long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip \
-  --package create-user --package verify-user --package login --package change-password --package lost-password \
-  --package reset-password --package empty || fail "the functions do not build; see $TARGET/functions.log"
+build_functions --package empty
 long "bench: building" "$TARGET/bench.log" cargo build --release --locked --package bench ||
   fail "the benchmark does not build; see $TARGET/bench.log"
 [ "$what" = silence ] || "$TARGET/release/bench" speed

@@ -16,17 +16,13 @@ bucket=$(of_stack CodeBucket)
 
 # --- functions --------------------------------------------------------------------------------------------------
 
-arm='' built=$TARGET/x86_64-unknown-linux-gnu/release
 if [ "$ARCHITECTURE" = arm64 ]; then
-  arm=--arm64 built=$TARGET/aarch64-unknown-linux-gnu/release
+  build_functions --arm64
+  built=$TARGET/aarch64-unknown-linux-gnu/release
+else
+  build_functions
+  built=$TARGET/x86_64-unknown-linux-gnu/release
 fi
-say "functions: building (the first time takes minutes)"
-# The six alone: together with the tools, a library would get features that only a tool asks for.
-# shellcheck disable=SC2086 # no option where it is empty
-long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip $arm \
-  --package create-user --package verify-user --package login \
-  --package change-password --package lost-password --package reset-password ||
-  fail "the functions do not build; see $TARGET/functions.log"
 
 # The key of the code, named by the hash of the binary: a zip's own hash changes with its time stamps.
 upload() { # operation

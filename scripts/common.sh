@@ -58,6 +58,15 @@ build_configure() {
     fail "tools/configure does not build; see $TARGET/configure.log"
 }
 
+# Builds the six functions, and no other package with them: a library would get features that only a tool asks for.
+build_functions() { # cargo lambda's options...
+  say "functions: building (the first time takes minutes)"
+  long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" \
+    --package create-user --package verify-user --package login \
+    --package change-password --package lost-password --package reset-password ||
+    fail "the functions do not build; see $TARGET/functions.log"
+}
+
 # --config FILE is the only option of both scripts.
 read_options() {
   CONFIG=config.json
@@ -161,10 +170,19 @@ parameter() { # key, value
   printf '{"ParameterKey":"%s","ParameterValue":"%s"}' "$1" "$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')"
 }
 
+# The key of the audit trail: drawn for a stack that has none, and left as it is in one that has.
+audit_key() {
+  if [ -n "$(of_stack AuditKey)" ]; then
+    printf '{"ParameterKey":"AuditKey","UsePreviousValue":true}'
+  else
+    parameter AuditKey "$(head -c 32 /dev/urandom | base64)"
+  fi
+}
+
 # Creates the stack or updates it with the settings, with what was there before it (EXISTING_...) and with these code
 # keys. Says "nothing to change" where it is so.
 apply_stack() { # six code keys: create, verify, login, change, lost, reset
-  local parameters status command output
+  local parameters revision status command output
   parameters=$(
     parameter FunctionPrefix "$FUNCTION_PREFIX"
     while read -r key value; do
@@ -197,8 +215,9 @@ LostPasswordCode $5
 ResetPasswordCode $6
 END
   )
-  parameters="[$parameters,$(parameter Revision "$({ cat template.yaml && printf '%s' "$parameters"; } | sha256)")]"
+  revision=$({ cat template.yaml && printf '%s' "$parameters"; } | sha256)
   settle
+  parameters="[$parameters,$(parameter Revision "$revision"),$(audit_key)]"
   command=update-stack
   case $(of_stack status) in NONE | DELETE_COMPLETE) command=create-stack ;; esac
   if ! output=$(aws cloudformation "$command" --stack-name "$STACK" --template-body file://template.yaml \

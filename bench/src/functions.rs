@@ -29,6 +29,7 @@ pub fn binary(target: &Path, function: &str) -> PathBuf {
 #[must_use]
 pub fn variables(backends: &Backends) -> HashMap<String, String> {
     [
+        ("AUDIT_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

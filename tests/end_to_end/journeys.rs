@@ -168,12 +168,12 @@ async fn a_link_ends_at_the_time_that_the_record_names() {
 }
 
 #[tokio::test]
-async fn of_many_resets_with_one_link_at_once_exactly_one_wins_and_its_password_is_in_force() {
+async fn of_50_resets_with_one_link_at_once_exactly_one_wins_and_its_password_is_in_force() {
     let service = Service::running();
     let kim = Account::verified(&service, "kim").await;
     let lost = kim.lose_password(&service).await;
 
-    let passwords: Vec<_> = (0..20).map(|n| format!("password number {n} of kim")).collect();
+    let passwords: Vec<_> = (0..50).map(|n| format!("password number {n} of kim")).collect();
     let answers = join_all(passwords.iter().map(|password| kim.reset_password(&lost, password))).await;
     let won: Vec<_> = passwords.iter().zip(&answers).filter(|(_, answer)| answer["changed"] == true).collect();
     assert_eq!(won.len(), 1, "{answers:?}");
@@ -224,33 +224,6 @@ async fn the_table_holds_no_password_and_no_token_and_an_item_stays_small() {
         })
         .sum();
     assert!(size < 1024, "{size} bytes");
-}
-
-#[tokio::test]
-async fn the_log_of_a_call_holds_nothing_that_its_answer_does_not() {
-    let service = Service::running();
-    let max = Account::verified(&service, "max").await;
-    let lost = max.lose_password(&service).await;
-    let calls = [
-        ("createUser", json!({ "email": max.email, "password": max.password, "name": "Max Muster" })),
-        ("login", json!({ "email": max.email, "password": max.password })),
-        ("login", json!({ "email": max.email, "password": "not the password" })),
-        ("lostPassword", json!({ "email": max.email })),
-        ("verifyUser", json!({ "email": max.email, "verify": lost })),
-        ("resetPassword", json!({ "email": max.email, "lost": lost, "password": max.password })),
-    ];
-    for (operation, input) in calls {
-        service.forget_mails(&max.email).await;
-        let answer = max.guest.invoke(operation, Some("live"), input.to_string()).await.unwrap();
-        let lines: Vec<_> = answer.log.lines().filter(|line| line.starts_with('{')).collect();
-        assert_eq!(lines.len(), 1, "one line for {operation}, in {}", answer.log.len());
-        let line: Value = serde_json::from_str(lines[0]).unwrap();
-        assert_eq!(line["operation"], operation);
-        for (key, value) in input.as_object().unwrap() {
-            assert!(!answer.log.contains(value.as_str().unwrap()), "the log of {operation} holds {key}");
-        }
-        assert_eq!(line.get("reason"), answer.payload.get("reason"));
-    }
 }
 
 #[tokio::test]

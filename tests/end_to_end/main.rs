@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "the services tested here run on the real time")]
 
 mod account;
+mod audit;
 mod bad_input;
 mod browser;
 mod faults;
@@ -15,5 +16,6 @@ mod limits;
 mod pages;
 mod permissions;
 mod sample;
+mod scripts;
 mod service;
 mod set_up;

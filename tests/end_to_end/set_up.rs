@@ -2,47 +2,17 @@
 
 use crate::account::{address, assert_refused, text};
 use crate::sample;
+use crate::scripts::run;
 use crate::service::{Caller, Item, Service, root};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::process::Command;
 use tokio::sync::Mutex;
 
 /// The scripts share the folder that they make the pages in.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-
-/// The longest that a script may take where the functions are built.
-const SCRIPT_LIMIT: Duration = Duration::from_mins(5);
-
-/// What a script printed, or the line that it failed with.
-async fn run(service: &Service, script: &str, arguments: &[&str]) -> Result<String, String> {
-    let tools = root().join(".local/venv/bin");
-    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new(script);
-    command.current_dir(root()).args(arguments).env("PATH", path).env_remove("LD_LIBRARY_PATH").kill_on_drop(true);
-    for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("CARGO_PKG") || key.starts_with("CARGO_MAN")) {
-        command.env_remove(key);
-    }
-    command.env_remove("LATCHKEY_STARTED");
-    for key in ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
-        command.env(key, service.setting(key));
-    }
-    command.env("AWS_DEFAULT_REGION", service.setting("AWS_REGION"));
-    let output = tokio::time::timeout(SCRIPT_LIMIT, command.output()).await.expect("a script ends").unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let complaint = String::from_utf8(output.stderr).unwrap();
-    match output.status.code() {
-        Some(0) => Ok(printed),
-        // 1 from the scripts; the AWS CLI has codes of its own.
-        Some(1) if script.starts_with('.') => Err(complaint),
-        Some(_) if script == "aws" => Err(complaint),
-        status => panic!("{script} ended with {status:?}: {printed}{complaint}"),
-    }
-}
 
 /// A configuration file of its own in a new folder.
 fn configuration(service: &Service, changes: &Value) -> PathBuf {

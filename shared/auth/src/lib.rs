@@ -22,6 +22,7 @@ mod refusal;
 mod services;
 mod time;
 mod token;
+mod trail;
 mod user;
 
 pub use email::Email;
@@ -39,4 +40,5 @@ pub use refusal::{Reason, Refusal};
 pub use services::{Clock, Entropy, Identities, Mailer, OpenIdToken, Users};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};
+pub use trail::{Findings, Step, Trail, Truth};
 pub use user::{NewUser, PendingReset, PendingVerification, User, UserId};

@@ -1,6 +1,6 @@
 //! The way of every request: parsed once, run, answered.
 
-use crate::{Fault, OpenIdToken, Reason, Refusal};
+use crate::{Fault, OpenIdToken, Reason, Refusal, Trail};
 use serde_json::{Value, json};
 
 /// What the outside knows of an operation.
@@ -24,8 +24,8 @@ pub trait Operation {
     /// Parses the payload.
     fn parse(&self, payload: &str) -> Result<Self::Request, Refusal>;
 
-    /// Does the work.
-    async fn run(&self, request: Self::Request) -> Result<Answer, Fault>;
+    /// Does the work, and writes down what the answer does not say.
+    async fn run(&self, request: Self::Request, trail: &Trail<'_>) -> Result<Answer, Fault>;
 }
 
 /// What a caller is told.
@@ -76,9 +76,9 @@ impl Answer {
 }
 
 /// Takes a payload through an operation.
-pub async fn handle<O: Operation>(operation: &O, payload: &str) -> Result<Answer, Fault> {
+pub async fn handle<O: Operation>(operation: &O, payload: &str, trail: &Trail<'_>) -> Result<Answer, Fault> {
     match operation.parse(payload) {
-        Ok(request) => operation.run(request).await,
+        Ok(request) => operation.run(request, trail).await,
         Err(refusal) => Ok(Answer::Refused(refusal)),
     }
 }

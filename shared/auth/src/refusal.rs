@@ -1,10 +1,9 @@
 //! Refusals: what a caller is told when the answer is no.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Why a request was refused. A stable machine word; the list only grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The payload is no object, lacks a field, has an unknown one, or one of the wrong type.
     InvalidRequest,
@@ -33,6 +32,34 @@ pub enum Reason {
     AccountExists,
     /// The address has no account. Only told with `REVEAL_ACCOUNTS`.
     UnknownAccount,
+}
+
+impl Reason {
+    /// The machine word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidEmail => "invalid_email",
+            Self::InvalidName => "invalid_name",
+            Self::PasswordTooShort => "password_too_short",
+            Self::PasswordTooLong => "password_too_long",
+            Self::PasswordTooCommon => "password_too_common",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::NotVerified => "not_verified",
+            Self::InvalidToken => "invalid_token",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::TooManyMails => "too_many_mails",
+            Self::AccountExists => "account_exists",
+            Self::UnknownAccount => "unknown_account",
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// A refusal with its sentence for a person. It never quotes what was sent.

@@ -1,6 +1,6 @@
 //! The record of a user, in the domain's words.
 
-use crate::{Email, Entropy, Name, Timestamp, Token, TokenHash};
+use crate::{Email, Entropy, Name, Timestamp, Token, TokenHash, Truth};
 use latchkey_salting::{PasswordHash, StoredHash};
 use std::fmt::{self, Write};
 
@@ -93,12 +93,12 @@ pub enum PendingVerification {
 }
 
 impl PendingVerification {
-    /// Whether this token verifies now.
-    #[must_use]
-    pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {
+    /// Whether this token verifies now, or why it does not.
+    pub(crate) fn accept(&self, token: &Token, now: Timestamp) -> Result<(), Truth> {
         match self {
-            Self::Hashed { token: hash, expires_at } => *hash == token.hash() && now < *expires_at,
-            Self::Plain(plain) => plain == token,
+            Self::Hashed { token: hash, expires_at } => accept(hash, *expires_at, token, now),
+            Self::Plain(plain) if plain == token => Ok(()),
+            Self::Plain(_) => Err(Truth::WrongToken),
         }
     }
 }
@@ -113,9 +113,18 @@ pub struct PendingReset {
 }
 
 impl PendingReset {
-    /// Whether this token resets now.
-    #[must_use]
-    pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {
-        self.token == token.hash() && now < self.expires_at
+    /// Whether this token resets now, or why it does not.
+    pub(crate) fn accept(&self, token: &Token, now: Timestamp) -> Result<(), Truth> {
+        accept(&self.token, self.expires_at, token, now)
+    }
+}
+
+fn accept(hash: &TokenHash, expires_at: Timestamp, token: &Token, now: Timestamp) -> Result<(), Truth> {
+    if *hash != token.hash() {
+        Err(Truth::WrongToken)
+    } else if now < expires_at {
+        Ok(())
+    } else {
+        Err(Truth::LinkExpired)
     }
 }

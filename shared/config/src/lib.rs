@@ -4,6 +4,7 @@
 //! each function the settings that it needs as environment variables of the same names. A function that is
 //! started with a missing or impossible setting says so, by name, and does not serve.
 
+use latchkey_audit::Key;
 use latchkey_salting::Scheme;
 use std::fmt;
 
@@ -69,6 +70,12 @@ impl<'a> Settings<'a> {
     /// The page that reset links open.
     pub fn reset_page(&self) -> Result<String, InvalidSetting> {
         self.page("RESET_PAGE")
+    }
+
+    /// The key of the audit trail. `init.sh` draws it; it is no setting of `config.json`.
+    pub fn audit_key(&self) -> Result<Key, InvalidSetting> {
+        const INVALID: InvalidSetting = InvalidSetting { key: "AUDIT_KEY", expected: "32 bytes as base64" };
+        self.get(INVALID.key).and_then(|text| Key::parse(&text).ok()).ok_or(INVALID)
     }
 
     /// The fewest characters of a new password: 8 to 64, 8 if unset.
@@ -171,6 +178,7 @@ mod tests {
     fn a_missing_setting_is_named() {
         assert_eq!(with(&[]).table().unwrap_err().key, "DDB_TABLE");
         assert_eq!(with(&[("EMAIL_SOURCE", "")]).sender().unwrap_err().key, "EMAIL_SOURCE");
+        assert_eq!(with(&[("AUDIT_KEY", "AAAA")]).audit_key().unwrap_err().key, "AUDIT_KEY");
     }
 
     #[test]

@@ -8,11 +8,14 @@ mod services;
 
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use latchkey_auth::{Answer, Cause, Fault, Operation, handle};
+use latchkey_audit::{Key, NONCE_BYTES};
+use latchkey_auth::{Answer, Cause, Entropy, Fault, Operation, Trail, handle};
 use latchkey_config::{InvalidSetting, Settings};
 use serde_json::{Value, value::RawValue};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 pub use services::{SystemClock, SystemEntropy};
 
@@ -28,13 +31,28 @@ pub enum StartError {
     /// No event loop, or no Runtime API.
     #[error("the Lambda runtime could not be started")]
     Runtime,
+    /// A defect.
+    #[error("a panic at {0}")]
+    Panic(String),
+}
+
+/// Where a panic was, until the call that it ended has written it down. Its message is dropped: it may quote what was
+/// being worked on.
+static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
+
+fn panicked_at() -> Option<String> {
+    PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Builds an operation from the settings and serves it until Lambda ends the process.
 pub fn serve<O: Operation>(build: impl FnOnce(&Settings<'_>) -> Result<O, StartError>) -> ExitCode {
-    // A panic's message may quote what was being worked on.
-    std::panic::set_hook(Box::new(|panic| log::panicked(panic.location())));
-    match start(build) {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }));
+    let served = catch_unwind(AssertUnwindSafe(|| start(build)))
+        .unwrap_or_else(|_panic| Err(StartError::Panic(panicked_at().unwrap_or_default())));
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::not_started(&error);
@@ -48,21 +66,38 @@ fn start<O: Operation>(build: impl FnOnce(&Settings<'_>) -> Result<O, StartError
     let event_loop =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| StartError::Runtime)?;
     event_loop.block_on(async {
-        let operation = build(&Settings::from_environment())?;
-        let operation = &operation;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| call(operation, event)))
+        let settings = Settings::from_environment();
+        let (operation, audit) = (build(&settings)?, settings.audit_key()?);
+        let (operation, audit) = (&operation, &audit);
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| call(operation, audit, event)))
             .await
             .map_err(|_| StartError::Runtime)
     })
 }
 
 /// One call: run, log, answer.
-async fn call<O: Operation>(operation: &O, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
-    let outcome = AssertUnwindSafe(handle(operation, event.payload.get()))
+async fn call<O: Operation>(
+    operation: &O,
+    audit: &Key,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Value, Diagnostic> {
+    let began = Instant::now();
+    let trail = Trail::new(|| began.elapsed());
+    // In a box, because futures within futures have types too deep for the compiler.
+    let outcome = AssertUnwindSafe(Box::pin(handle(operation, event.payload.get(), &trail)))
         .catch_unwind()
         .await
         .unwrap_or_else(|_panic| Err(Fault::Internal(Cause::code("panic"))));
-    log::called(O::CONTRACT, &event.context.request_id, &outcome);
+    let mut nonce = [0; NONCE_BYTES];
+    SystemEntropy.fill(&mut nonce);
+    let call = log::Call {
+        contract: O::CONTRACT,
+        request_id: &event.context.request_id,
+        outcome: &outcome,
+        findings: trail.findings(),
+        panicked_at: panicked_at(),
+    };
+    log::called(&call, audit, nonce);
     match outcome {
         Ok(answer) => Ok(Answer::to_json(&answer, O::CONTRACT)),
         Err(fault) => {

@@ -1,13 +1,25 @@
-//! The log: one line of JSON per call, with no more than the caller was told and the code of a fault.
+//! The log: one line of JSON per call, with no more than the caller was told, and the sealed record of what truly
+//! happened.
 //!
-//! Whoever may invoke a function may ask for the tail of its log. No address, password, token or payload
-//! ever gets here: the types do not let it.
+//! Whoever may invoke a function may ask for the tail of its log. No address, password, token or payload ever gets here:
+//! the types do not let it.
 
 use crate::StartError;
-use latchkey_auth::{Answer, Contract, Fault, Reason};
+use latchkey_audit::{Key, NONCE_BYTES, Record};
+use latchkey_auth::{Answer, Contract, Fault, Findings, Reason, Step, Truth};
 use serde::Serialize;
 use std::io::Write;
-use std::panic::Location;
+use std::time::Duration;
+
+/// One call, as it ended.
+pub(crate) struct Call<'a> {
+    pub(crate) contract: Contract,
+    pub(crate) request_id: &'a str,
+    pub(crate) outcome: &'a Result<Answer, Fault>,
+    pub(crate) findings: Findings,
+    /// Where code of ours panicked, if it did.
+    pub(crate) panicked_at: Option<String>,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,33 +29,62 @@ struct Line<'a> {
     request_id: &'a str,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
+    audit: String,
 }
 
-pub(crate) fn called(contract: Contract, request_id: &str, outcome: &Result<Answer, Fault>) {
-    write(&line(contract, request_id, outcome));
+pub(crate) fn called(call: &Call<'_>, key: &Key, nonce: [u8; NONCE_BYTES]) {
+    write(&line(call, key, nonce));
 }
 
-fn line<'a>(contract: Contract, request_id: &'a str, outcome: &'a Result<Answer, Fault>) -> Line<'a> {
-    let (level, word, fault) = match outcome {
+fn line<'a>(call: &Call<'a>, key: &Key, nonce: [u8; NONCE_BYTES]) -> Line<'a> {
+    let (level, outcome, told) = match call.outcome {
         Ok(Answer::Refused(_)) => ("INFO", "refused", None),
-        Ok(Answer::DoneUntold(fault)) => ("WARN", "done", Some(fault)),
-        Ok(Answer::Done | Answer::LoggedIn(_)) => ("INFO", "done", None),
-        Err(fault) => ("ERROR", "fault", Some(fault)),
+        Ok(_) => ("INFO", "done", None),
+        Err(fault) => ("ERROR", "fault", Some(fault.error_type())),
     };
+    let reason = call.outcome.as_ref().ok().and_then(Answer::reason).map(Reason::as_str);
+    let record = record(call, outcome, reason, key);
     Line {
         level,
-        operation: contract.name,
-        request_id,
-        outcome: word,
-        reason: outcome.as_ref().ok().and_then(Answer::reason),
-        fault: fault.map(Fault::error_type),
-        cause: fault.map(|fault| fault.cause().as_str()),
+        operation: call.contract.name,
+        request_id: call.request_id,
+        outcome,
+        reason,
+        fault: told,
+        audit: key.seal(&record, call.request_id, nonce),
     }
+}
+
+fn record<'a>(call: &'a Call<'_>, outcome: &'a str, reason: Option<&'a str>, key: &Key) -> Record<'a> {
+    let Findings { account, truth, attempt, steps } = &call.findings;
+    let fault = match call.outcome {
+        Ok(Answer::DoneUntold(fault)) | Err(fault) => Some(fault),
+        Ok(_) => None,
+    };
+    let identity = match call.outcome {
+        Ok(Answer::LoggedIn(login)) => Some(login.identity_id.as_str()),
+        _ => None,
+    };
+    Record {
+        operation: call.contract.name,
+        outcome,
+        reason,
+        truth: truth.map(Truth::as_str),
+        fault: fault.map(Fault::error_type),
+        cause: call.panicked_at.as_deref().or(fault.map(|fault| fault.cause().as_str())),
+        account: account.as_ref().map(|email| key.account(email.as_str())),
+        identity,
+        attempt: *attempt,
+        steps: steps.iter().map(|(step, took)| (Step::as_str(*step), tenths(*took))).collect(),
+    }
+}
+
+/// Tenths of a millisecond.
+fn tenths(took: Duration) -> u32 {
+    u32::try_from(took.as_micros() / 100).unwrap_or(u32::MAX)
 }
 
 #[derive(Serialize)]
@@ -51,11 +92,6 @@ struct Defect<'a> {
     level: &'static str,
     outcome: &'static str,
     message: &'a str,
-}
-
-pub(crate) fn panicked(location: Option<&Location<'_>>) {
-    let message = location.map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
-    write(&Defect { level: "ERROR", outcome: "panic", message: &message });
 }
 
 pub(crate) fn not_started(error: &StartError) {
@@ -75,35 +111,59 @@ fn write(line: &impl Serialize) {
 mod tests {
     use super::*;
     use latchkey_auth::{Cause, OpenIdToken, Refusal};
+    use serde_json::{Value, json};
 
     const LOGIN: Contract = Contract { name: "login", flag: "login" };
 
-    fn json(outcome: &Result<Answer, Fault>) -> String {
-        serde_json::to_string(&line(LOGIN, "id", outcome)).unwrap()
+    /// The line without its record, and the record.
+    fn logged(outcome: &Result<Answer, Fault>, findings: Findings, panicked_at: Option<&str>) -> (Value, Value) {
+        let key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+        let panicked_at = panicked_at.map(str::to_owned);
+        let call = Call { contract: LOGIN, request_id: "id", outcome, findings, panicked_at };
+        let mut line = serde_json::to_value(line(&call, &key, [1; NONCE_BYTES])).unwrap();
+        let sealed = line.as_object_mut().unwrap().remove("audit").unwrap();
+        let record = key.open(sealed.as_str().unwrap(), "id").unwrap();
+        (line, record)
     }
 
     #[test]
-    fn a_success_logs_neither_identity_nor_token() {
+    fn a_success_logs_neither_identity_nor_token_and_its_record_names_the_identity() {
         let login = OpenIdToken { identity_id: "identity".to_owned(), token: "secret".to_owned() };
-        assert_eq!(
-            json(&Ok(Answer::LoggedIn(login))),
-            r#"{"level":"INFO","operation":"login","requestId":"id","outcome":"done"}"#
-        );
+        let (line, record) = logged(&Ok(Answer::LoggedIn(login)), Findings::default(), None);
+        assert_eq!(line, json!({ "level": "INFO", "operation": "login", "requestId": "id", "outcome": "done" }));
+        assert_eq!(record, json!({ "operation": "login", "outcome": "done", "identity": "identity" }));
     }
 
     #[test]
-    fn a_refusal_logs_its_reason() {
-        assert_eq!(
-            json(&Ok(Answer::Refused(Refusal::new(Reason::InvalidCredentials)))),
-            r#"{"level":"INFO","operation":"login","requestId":"id","outcome":"refused","reason":"invalid_credentials"}"#
-        );
+    fn a_refusal_logs_its_reason_and_its_record_the_truth() {
+        let refused = Ok(Answer::Refused(Refusal::new(Reason::InvalidCredentials)));
+        let steps = vec![(Step::Find, Duration::from_micros(5_230))];
+        let findings = Findings { truth: Some(Truth::UnknownAccount), attempt: Some(2), steps, ..Findings::default() };
+        let (line, record) = logged(&refused, findings, None);
+        assert_eq!(line["reason"], "invalid_credentials");
+        assert!(line.get("truth").is_none());
+        assert_eq!(record["truth"], "unknown_account");
+        assert_eq!(record["attempt"], 2);
+        assert_eq!(record["steps"], json!([["find", 52]]));
     }
 
     #[test]
-    fn a_fault_logs_its_type_and_code() {
-        assert_eq!(
-            json(&Err(Fault::Table(Cause::code("timeout")))),
-            r#"{"level":"ERROR","operation":"login","requestId":"id","outcome":"fault","fault":"TableUnavailable","cause":"timeout"}"#
-        );
+    fn a_fault_logs_its_type_and_its_record_the_code_or_the_place() {
+        let fault = Err(Fault::Table(Cause::code("timeout")));
+        let (line, record) = logged(&fault, Findings::default(), None);
+        assert_eq!(line["fault"], "TableUnavailable");
+        assert!(line.get("cause").is_none());
+        assert_eq!(record["cause"], "timeout");
+        let (_, record) = logged(&fault, Findings::default(), Some("src/lib.rs:7"));
+        assert_eq!(record["cause"], "src/lib.rs:7");
+    }
+
+    #[test]
+    fn a_mail_that_failed_after_the_change_is_in_the_record_only() {
+        let untold = Ok(Answer::DoneUntold(Fault::Mailer(Cause::code("Throttling"))));
+        let (line, record) = logged(&untold, Findings::default(), None);
+        assert_eq!(line["outcome"], "done");
+        assert!(line.get("fault").is_none());
+        assert_eq!(record["fault"], "MailerUnavailable");
     }
 }

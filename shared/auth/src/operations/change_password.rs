@@ -4,7 +4,7 @@ use super::guessing::{Judge, Judged};
 use crate::limits::{Guess, Limits};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password, Passwords,
-    Reason, Refusal, Users, payload,
+    Reason, Refusal, Step, Trail, Truth, Users, payload,
 };
 use futures_util::future::join;
 use serde::Deserialize;
@@ -56,10 +56,10 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ChangeP
         Ok(Request { email, old_password: old_password.given()?, new_password })
     }
 
-    async fn run(&self, request: Request) -> Result<Answer, Fault> {
+    async fn run(&self, request: Request, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let Request { email, old_password, new_password } = request;
         let Self { users, limits, mailer, passwords, letters, .. } = self;
-        let judge = Judge { users, limits, mailer, passwords, letters };
+        let judge = Judge { users, limits, mailer, passwords, letters, trail };
         let now = self.clock.now();
         let user = match judge.judge(&email, &old_password, now).await? {
             Judged::Right(user) => user,
@@ -68,14 +68,16 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ChangeP
         if !user.verified {
             return Ok(Answer::refused(Reason::NotVerified));
         }
-        let hash = self.passwords.hash(&new_password, &self.entropy).await?;
-        if !self.users.change_password(&email, &user.password, &hash, now).await? {
+        let hash = trail.step(Step::Hash, self.passwords.hash(&new_password, &self.entropy)).await?;
+        if !trail.step(Step::Store, self.users.change_password(&email, &user.password, &hash, now)).await? {
             // The password was changed since it was read: what was given is the old one no longer.
+            trail.truth(Truth::Outrun);
             return Ok(Answer::refused(Reason::InvalidCredentials));
         }
         let mail = letters.password_changed(&email);
         // As at login, a count that stays is no reason for a fault.
-        let (told, _) = join(mailer.send(&mail), limits.clear_tickets(Guess::Password, &email)).await;
+        let cleared = trail.step(Step::Clear, limits.clear_tickets(Guess::Password, &email));
+        let (told, _) = join(trail.step(Step::Mail, mailer.send(&mail)), cleared).await;
         Ok(told.map_or_else(Answer::DoneUntold, |()| Answer::Done))
     }
 }

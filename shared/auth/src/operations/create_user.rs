@@ -7,9 +7,10 @@ use super::VERIFICATION_SECONDS;
 use crate::limits::{Limits, Occasion, Reservation};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Name, NewPassword, NewUser, Operation, Password,
-    Passwords, Reason, Refusal, Token, UserId, Users, payload,
+    Passwords, Reason, Refusal, Step, Timestamp, Token, Trail, Truth, UserId, Users, payload,
 };
 use futures_util::future::join;
+use latchkey_salting::PasswordHash;
 use serde::Deserialize;
 
 /// The operation with its services.
@@ -65,49 +66,65 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for CreateU
         Ok(Request { email, password, name: name.as_deref().map(Name::parse).transpose()?.flatten() })
     }
 
-    async fn run(&self, request: Request) -> Result<Answer, Fault> {
+    async fn run(&self, request: Request, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let Request { email, password, name } = request;
         let now = self.clock.now();
+        trail.account(&email);
         // Hashed before anything is known of the address, so that the time tells nothing of it.
-        let hash = self.passwords.hash(&password, &self.entropy);
-        let (hash, reservation) = join(hash, self.limits.reserve_mail(Occasion::SignUp, &email, now)).await;
+        let hash = trail.step(Step::Hash, self.passwords.hash(&password, &self.entropy));
+        let reservation = trail.step(Step::Slot, self.limits.reserve_mail(Occasion::SignUp, &email, now));
+        let (hash, reservation) = join(hash, reservation).await;
         let slot = match reservation? {
             Reservation::Made(slot) => slot,
             Reservation::Refused { retry_after } => {
                 return Ok(Answer::refused_until(Reason::TooManyMails, retry_after));
             }
         };
-        let token = Token::draw(&self.entropy);
-        let user = NewUser {
-            email,
-            name,
-            user_id: UserId::draw(&self.entropy),
-            password: hash?,
-            verify_token: token.hash(),
-            verify_token_expires_at: now.plus(VERIFICATION_SECONDS),
-            expires_at: now.plus(self.unverified_seconds),
-            created_at: now,
+        let outcome = match hash {
+            Ok(hash) => self.store_and_tell(&email, name, hash, now, trail).await,
+            Err(fault) => Err(fault),
         };
-        let outcome = self.store_and_tell(&user, &token).await;
         if outcome != Ok(Answer::Done) {
             // No mail went out. That the slot stays taken, if this fails too, is a minute's wait.
-            let _ = self.limits.release_mail(&user.email, &slot).await;
+            let _ = trail.step(Step::Slot, self.limits.release_mail(&email, &slot)).await;
         }
         outcome
     }
 }
 
-impl<U: Users, L, M: Mailer, C, E> CreateUser<U, L, M, C, E> {
-    async fn store_and_tell(&self, user: &NewUser, token: &Token) -> Result<Answer, Fault> {
-        let mail = if self.users.create(user).await? {
-            self.letters.verification(&user.email, &self.verification_page, token)
+impl<U: Users, L, M: Mailer, C, E: Entropy> CreateUser<U, L, M, C, E> {
+    async fn store_and_tell(
+        &self,
+        email: &Email,
+        name: Option<Name>,
+        password: PasswordHash,
+        now: Timestamp,
+        trail: &Trail<'_>,
+    ) -> Result<Answer, Fault> {
+        let token = Token::draw(&self.entropy);
+        let user = NewUser {
+            email: email.clone(),
+            name,
+            user_id: UserId::draw(&self.entropy),
+            password,
+            verify_token: token.hash(),
+            verify_token_expires_at: now.plus(VERIFICATION_SECONDS),
+            expires_at: now.plus(self.unverified_seconds),
+            created_at: now,
+        };
+        let created = trail.step(Step::Store, self.users.create(&user)).await?;
+        if !created {
+            trail.truth(Truth::AddressTaken);
+        }
+        let mail = if created {
+            self.letters.verification(email, &self.verification_page, &token)
         } else if self.reveal_accounts {
             return Ok(Answer::refused(Reason::AccountExists));
         } else {
-            self.letters.already_registered(&user.email)
+            self.letters.already_registered(email)
         };
         // When this fails the account is there, unverified: signing up again replaces it.
-        self.mailer.send(&mail).await?;
+        trail.step(Step::Mail, self.mailer.send(&mail)).await?;
         Ok(Answer::Done)
     }
 }

@@ -4,7 +4,7 @@ use super::guessing::{Judge, Judged};
 use crate::limits::{Guess, Limits};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Identities, Letters, Mailer, Operation, Password, Passwords,
-    Reason, Refusal, User, Users, payload,
+    Reason, Refusal, Step, Trail, User, Users, payload,
 };
 use futures_util::future::join;
 use serde::Deserialize;
@@ -54,10 +54,10 @@ impl<U: Users, L: Limits, M: Mailer, I: Identities, C: Clock, E: Entropy> Operat
         Ok(Request { email: Email::parse(&email)?, password: password.given()? })
     }
 
-    async fn run(&self, request: Request) -> Result<Answer, Fault> {
+    async fn run(&self, request: Request, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let Request { email, password } = request;
         let Self { users, limits, mailer, passwords, letters, .. } = self;
-        let judge = Judge { users, limits, mailer, passwords, letters };
+        let judge = Judge { users, limits, mailer, passwords, letters, trail };
         let user = match judge.judge(&email, &password, self.clock.now()).await? {
             Judged::Right(user) => user,
             Judged::Refused(answer) => return Ok(answer),
@@ -66,22 +66,23 @@ impl<U: Users, L: Limits, M: Mailer, I: Identities, C: Clock, E: Entropy> Operat
             return Ok(Answer::refused(Reason::NotVerified));
         }
         if user.password.needs_renewal(self.passwords.scheme) {
-            self.renew(&email, &user, &password).await?;
+            self.renew(&email, &user, &password, trail).await?;
         }
-        let cleared = self.limits.clear_tickets(Guess::Password, &email);
+        let cleared = trail.step(Step::Clear, self.limits.clear_tickets(Guess::Password, &email));
         // A count that stays costs its owner a wait at worst, and ends with the next success: no reason to turn away
         // who is in.
-        let (token, _) = join(self.identities.token_for(&user.user_id), cleared).await;
+        let (token, _) = join(trail.step(Step::Identity, self.identities.token_for(&user.user_id)), cleared).await;
         Ok(Answer::LoggedIn(token?))
     }
 }
 
 impl<U: Users, L, M, I, C: Clock, E: Entropy> Login<U, L, M, I, C, E> {
-    async fn renew(&self, email: &Email, user: &User, password: &Password) -> Result<(), Fault> {
-        let hash = self.passwords.hash_given(password, &self.entropy).await?;
+    async fn renew(&self, email: &Email, user: &User, password: &Password, trail: &Trail<'_>) -> Result<(), Fault> {
+        let hash = trail.step(Step::Hash, self.passwords.hash_given(password, &self.entropy)).await?;
         // When the hash is another one by now, somebody else renewed it or changed the password: either
         // way there is nothing to do.
-        self.users.renew_hash(email, &user.user_id, &user.password, &hash, self.clock.now()).await?;
+        let renewal = self.users.renew_hash(email, &user.user_id, &user.password, &hash, self.clock.now());
+        trail.step(Step::Store, renewal).await?;
         Ok(())
     }
 }

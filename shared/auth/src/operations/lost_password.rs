@@ -6,8 +6,8 @@
 use super::RESET_SECONDS;
 use crate::limits::{Limits, Occasion, Reservation};
 use crate::{
-    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Operation, Reason, Refusal, Timestamp, Token,
-    Users, payload,
+    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Operation, Reason, Refusal, Step, Timestamp,
+    Token, Trail, Truth, Users, payload,
 };
 use serde::Deserialize;
 
@@ -54,34 +54,42 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for LostPas
         Ok(Request { email: Email::parse(&email)? })
     }
 
-    async fn run(&self, request: Request) -> Result<Answer, Fault> {
+    async fn run(&self, request: Request, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let Request { email } = request;
         let now = self.clock.now();
         // Before the token is stored: a mail that may not go out must not void the link of the one before.
-        let slot = match self.limits.reserve_mail(Occasion::LostPassword, &email, now).await? {
+        trail.account(&email);
+        let reservation = self.limits.reserve_mail(Occasion::LostPassword, &email, now);
+        let slot = match trail.step(Step::Slot, reservation).await? {
             Reservation::Made(slot) => slot,
             Reservation::Refused { retry_after } => {
                 return Ok(Answer::refused_until(Reason::TooManyMails, retry_after));
             }
         };
-        let outcome = self.store_and_tell(&email, now).await;
+        let outcome = self.store_and_tell(&email, now, trail).await;
         if outcome != Ok(Answer::Done) {
             // No mail went out. That the slot stays taken, if this fails too, is a minute's wait.
-            let _ = self.limits.release_mail(&email, &slot).await;
+            let _ = trail.step(Step::Slot, self.limits.release_mail(&email, &slot)).await;
         }
         outcome
     }
 }
 
 impl<U: Users, L, M: Mailer, C, E: Entropy> LostPassword<U, L, M, C, E> {
-    async fn store_and_tell(&self, email: &Email, now: Timestamp) -> Result<Answer, Fault> {
+    async fn store_and_tell(&self, email: &Email, now: Timestamp, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let token = Token::draw(&self.entropy);
-        let known = self.users.start_reset(email, &token.hash(), now.plus(RESET_SECONDS), now).await?;
+        let hash = token.hash();
+        let start = self.users.start_reset(email, &hash, now.plus(RESET_SECONDS), now);
+        let known = trail.step(Step::Store, start).await?;
+        if !known {
+            trail.truth(Truth::UnknownAccount);
+        }
         if !known && self.reveal_accounts {
             return Ok(Answer::refused(Reason::UnknownAccount));
         }
         let recipient = if known { email } else { &self.mailer.nowhere() };
-        self.mailer.send(&self.letters.reset(recipient, &self.reset_page, &token)).await?;
+        let mail = self.letters.reset(recipient, &self.reset_page, &token);
+        trail.step(Step::Mail, self.mailer.send(&mail)).await?;
         Ok(Answer::Done)
     }
 }

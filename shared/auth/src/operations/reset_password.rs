@@ -4,7 +4,7 @@ use super::guessing::wrong_token;
 use crate::limits::{Guess, Limits};
 use crate::{
     Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password, Passwords,
-    Reason, Refusal, Token, Users, payload,
+    Reason, Refusal, Step, Token, Trail, Truth, Users, payload,
 };
 use futures_util::future::join;
 use serde::Deserialize;
@@ -57,23 +57,27 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ResetPa
         Ok(Request { email, lost: payload::token(&lost)?, password })
     }
 
-    async fn run(&self, request: Request) -> Result<Answer, Fault> {
+    async fn run(&self, request: Request, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let Request { email, lost, password } = request;
         let now = self.clock.now();
         // Looked at first, so that a guess does not cost a hash. The write below decides.
-        let user = self.users.find(&email).await?;
-        if !user.and_then(|user| user.reset).is_some_and(|reset| reset.accepts(&lost, now)) {
-            return wrong_token(&self.limits, Guess::ResetToken, &email, now).await;
+        trail.account(&email);
+        let user = trail.step(Step::Find, self.users.find(&email)).await?;
+        let link = user.ok_or(Truth::UnknownAccount).and_then(|user| user.reset.ok_or(Truth::NoLink));
+        if let Err(truth) = link.and_then(|link| link.accept(&lost, now)) {
+            trail.truth(truth);
+            return wrong_token(&self.limits, Guess::ResetToken, &email, now, trail).await;
         }
-        let hash = self.passwords.hash(&password, &self.entropy).await?;
-        if !self.users.reset_password(&email, &lost.hash(), &hash, now).await? {
+        let hash = trail.step(Step::Hash, self.passwords.hash(&password, &self.entropy)).await?;
+        if !trail.step(Step::Store, self.users.reset_password(&email, &lost.hash(), &hash, now)).await? {
             // Somebody else was quicker with the same link.
+            trail.truth(Truth::Outrun);
             return Ok(Answer::refused(Reason::InvalidToken));
         }
         let mail = self.letters.password_changed(&email);
         // The mailbox was proven, so whoever guesses at the password no longer makes its owner wait.
-        let cleared = self.limits.clear_tickets(Guess::Password, &email);
-        let (told, _) = join(self.mailer.send(&mail), cleared).await;
+        let cleared = trail.step(Step::Clear, self.limits.clear_tickets(Guess::Password, &email));
+        let (told, _) = join(trail.step(Step::Mail, self.mailer.send(&mail)), cleared).await;
         Ok(told.map_or_else(Answer::DoneUntold, |()| Answer::Done))
     }
 }

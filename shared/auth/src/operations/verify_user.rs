@@ -6,7 +6,9 @@
 use super::VERIFICATION_SECONDS;
 use super::guessing::wrong_token;
 use crate::limits::{Guess, Limits};
-use crate::{Answer, Clock, Contract, Email, Fault, Operation, Reason, Refusal, Token, Users, payload};
+use crate::{
+    Answer, Clock, Contract, Email, Fault, Operation, Reason, Refusal, Step, Token, Trail, Truth, Users, payload,
+};
 use serde::Deserialize;
 
 /// The operation with its services.
@@ -44,21 +46,30 @@ impl<U: Users, L: Limits, C: Clock> Operation for VerifyUser<U, L, C> {
         Ok(Request { email: Email::parse(&email)?, verify: payload::token(&verify)? })
     }
 
-    async fn run(&self, request: Request) -> Result<Answer, Fault> {
+    async fn run(&self, request: Request, trail: &Trail<'_>) -> Result<Answer, Fault> {
         let Request { email, verify } = request;
         let now = self.clock.now();
-        let pending = self.users.find(&email).await?.and_then(|user| {
-            let pending = user.verification.filter(|pending| pending.accepts(&verify, now));
-            pending.map(|pending| (user.verified, pending))
-        });
-        let Some((verified, pending)) = pending else {
-            return wrong_token(&self.limits, Guess::VerifyToken, &email, now).await;
+        trail.account(&email);
+        let user = trail.step(Step::Find, self.users.find(&email)).await?;
+        let verified = user.as_ref().is_some_and(|user| user.verified);
+        let link = user.ok_or(Truth::UnknownAccount).and_then(|user| user.verification.ok_or(Truth::NoLink));
+        let link = match link.and_then(|link| link.accept(&verify, now).map(|()| link)) {
+            Ok(link) => link,
+            Err(truth) => {
+                trail.truth(truth);
+                return wrong_token(&self.limits, Guess::VerifyToken, &email, now, trail).await;
+            }
         };
-        if verified || self.users.verify(&email, &pending, now.plus(VERIFICATION_SECONDS), now).await? {
-            Ok(Answer::Done)
-        } else {
-            // A newer link took its place meanwhile.
-            Ok(Answer::refused(Reason::InvalidToken))
+        if verified {
+            trail.truth(Truth::AlreadyVerified);
+            return Ok(Answer::Done);
         }
+        let verification = self.users.verify(&email, &link, now.plus(VERIFICATION_SECONDS), now);
+        if !trail.step(Step::Store, verification).await? {
+            // A newer link took its place meanwhile.
+            trail.truth(Truth::Outrun);
+            return Ok(Answer::refused(Reason::InvalidToken));
+        }
+        Ok(Answer::Done)
     }
 }

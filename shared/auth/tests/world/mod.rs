@@ -3,11 +3,13 @@
 
 use latchkey_auth::memory::{MemoryClock, MemoryEntropy, MemoryIdentities, MemoryLimits, MemoryMailer, MemoryUsers};
 use latchkey_auth::{
-    Answer, ChangePassword, CreateUser, Email, Fault, Letters, Login, LostPassword, Operation, Passwords,
-    PendingVerification, ResetPassword, Token, User, UserId, VerifyUser, handle,
+    Answer, ChangePassword, CreateUser, Email, Fault, Findings, Letters, Login, LostPassword, Operation, Passwords,
+    PendingVerification, ResetPassword, Token, Trail, User, UserId, VerifyUser, handle,
 };
 use latchkey_salting::{SampleHash, StoredHash};
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::time::Duration;
 
 pub const ADA: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse";
@@ -23,6 +25,8 @@ pub struct World {
     pub clock: MemoryClock,
     pub entropy: MemoryEntropy,
     pub reveal_accounts: bool,
+    /// Of the last call.
+    pub findings: RefCell<Findings>,
 }
 
 impl World {
@@ -31,7 +35,10 @@ impl World {
     }
 
     pub async fn call<O: Operation>(&self, operation: O, payload: Value) -> Result<Answer, Fault> {
-        handle(&operation, &payload.to_string()).await
+        let trail = Trail::new(|| Duration::ZERO);
+        let outcome = handle(&operation, &payload.to_string(), &trail).await;
+        self.findings.replace(trail.findings());
+        outcome
     }
 
     pub async fn sign_up(&self, email: &str, password: &str) -> Result<Answer, Fault> {

@@ -1,0 +1,112 @@
+//! Opens the log lines of the functions, and puts their records in the order of time.
+
+use aws_smithy_types::date_time::{DateTime, Format};
+use latchkey_audit::Key;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// An event of CloudWatch Logs, as `aws logs filter-log-events` gives it.
+#[derive(Debug, Deserialize)]
+pub struct Event {
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// The line.
+    pub message: String,
+}
+
+/// What of a line is needed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    request_id: String,
+    audit: String,
+}
+
+/// The opened trail.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// A record for each call, the oldest first.
+    pub records: Vec<Value>,
+    /// How many lines hold a record that this key does not open: they are older than the key, or forged.
+    pub sealed: usize,
+}
+
+/// Opens the lines that hold a record; other lines are passed over. With an account, only its calls.
+#[must_use]
+pub fn open(mut events: Vec<Event>, key: &Key, account: Option<&str>) -> Opened {
+    events.sort_by_key(|event| event.timestamp);
+    let mut opened = Opened::default();
+    for event in events {
+        let Ok(line) = serde_json::from_str::<Line>(&event.message) else { continue };
+        match key.open(&line.audit, &line.request_id) {
+            Ok(Value::Object(record))
+                if account.is_none_or(|account| record.get("account") == Some(&json!(account))) =>
+            {
+                opened.records.push(readable(event.timestamp, &line.request_id, record));
+            }
+            Ok(_) => {}
+            Err(_) => opened.sealed += 1,
+        }
+    }
+    opened
+}
+
+/// A record with its time first, and its steps in milliseconds. A step that was taken twice is added up.
+fn readable(timestamp: i64, request_id: &str, mut record: Map<String, Value>) -> Value {
+    let at = DateTime::from_millis(timestamp).fmt(Format::DateTime).unwrap_or_default();
+    let steps: Vec<(String, u32)> =
+        record.remove("steps").and_then(|steps| serde_json::from_value(steps).ok()).unwrap_or_default();
+    let mut milliseconds: Map<String, Value> = Map::new();
+    for (step, tenths) in steps {
+        let before = milliseconds.get(&step).and_then(Value::as_f64).unwrap_or(0.0);
+        let sum = before.mul_add(10.0, f64::from(tenths)).round() / 10.0;
+        milliseconds.insert(step, json!(sum));
+    }
+    let mut readable = Map::from_iter([("at".to_owned(), json!(at))]);
+    readable.extend(record);
+    readable.insert("milliseconds".to_owned(), Value::Object(milliseconds));
+    readable.insert("requestId".to_owned(), json!(request_id));
+    Value::Object(readable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use latchkey_audit::{NONCE_BYTES, Record};
+
+    const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn event(timestamp: i64, key: &Key, email: &str) -> Event {
+        let record = Record {
+            operation: "login",
+            outcome: "done",
+            account: Some(key.account(email)),
+            steps: vec![("slot", 12), ("slot", 30), ("hash", 1_015)],
+            ..Record::default()
+        };
+        let audit = key.seal(&record, "id", [1; NONCE_BYTES]);
+        Event { timestamp, message: json!({ "level": "INFO", "requestId": "id", "audit": audit }).to_string() }
+    }
+
+    #[test]
+    fn the_trail_is_in_the_order_of_time_and_other_lines_are_passed_over() {
+        let key = Key::parse(KEY).unwrap();
+        let report = Event { timestamp: 1, message: "REPORT RequestId: id".to_owned() };
+        let opened =
+            open(vec![event(1_000, &key, "b@example.com"), report, event(0, &key, "a@example.com")], &key, None);
+        assert_eq!(opened.records.len(), 2);
+        assert_eq!(opened.records[0]["at"], "1970-01-01T00:00:00Z");
+        assert_eq!(opened.records[0]["account"], key.account("a@example.com"));
+        assert_eq!(opened.records[0]["milliseconds"], json!({ "slot": 4.2, "hash": 101.5 }));
+    }
+
+    #[test]
+    fn one_account_can_be_asked_for_and_what_cannot_be_opened_is_counted() {
+        let key = Key::parse(KEY).unwrap();
+        let other = Key::parse(&KEY.replace('A', "B").replace("B=", "A=")).unwrap();
+        let events =
+            vec![event(1, &key, "a@example.com"), event(2, &key, "b@example.com"), event(3, &other, "a@example.com")];
+        let opened = open(events, &key, Some(&key.account("a@example.com")));
+        assert_eq!((opened.records.len(), opened.sealed), (1, 1));
+    }
+}
