@@ -3,7 +3,8 @@
 #   ./local.sh [--detach] [--port N] [--fresh] [--dir DIR]     start; without --detach, Ctrl-C ends it
 #   ./local.sh stop [--dir DIR]                                end it
 #   ./local.sh status [--dir DIR]                              say whether it runs, and where
-#   ./local.sh [--dir DIR] audit [--since 1h] [--account A]    what truly happened in each call: ./audit.sh for this machine
+#   ./local.sh [--dir DIR] audit [--since 1h] [--account A]    what truly happened in each call: ./audit.sh, for this machine
+#   ./local.sh [--dir DIR] import-users USERS.jsonl            users of another system: ./import-users.sh, for this machine
 # --fresh forgets users and mails. --dir DIR keeps everything in DIR instead of .local, for a second one beside the first.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -16,8 +17,8 @@ action=start detach=no port='' fresh=no dir=.local
 while [ $# -gt 0 ]; do
   case $1 in
     stop | status) action=$1 ;;
-    audit)
-      action=audit
+    audit | import-users)
+      action=$1
       shift
       break
       ;;
@@ -34,7 +35,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --help | -h)
-      sed -n '2,7s/^# //p' "$0"
+      sed -n '2,8s/^# //p' "$0"
       exit
       ;;
     *) fail "unknown option $1; see ./local.sh --help" ;;
@@ -114,13 +115,13 @@ tools "$dir"
 for name in $(compgen -e AWS_ || true); do unset "$name"; done
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 
-if [ "$action" = audit ]; then
+if [ "$action" != start ]; then
   [ -e "$dir/env" ] || fail "it does not run: ./local.sh --detach starts it"
   set -a
   # shellcheck disable=SC1091 # written below
   . "$dir/env"
   set +a
-  AWS_DEFAULT_REGION=$AWS_REGION exec ./audit.sh --config "$dir/config.json" "$@"
+  AWS_DEFAULT_REGION=$AWS_REGION exec "./$action.sh" --config "$dir/config.json" "$@"
 fi
 
 # --- the emulator -----------------------------------------------------------------------------------------------

@@ -83,6 +83,19 @@ pub fn account(verified: bool) -> Value {
     })
 }
 
+/// An account as the sample kept it, with the sample's hash of another password.
+#[must_use]
+pub fn sample_account() -> Value {
+    let vector = include_str!("../../shared/salting/tests/sample_vector.txt").trim();
+    let (salt, hash) = vector.split_once('\n').unwrap_or_default();
+    json!({
+        "email": { "S": EMAIL },
+        "passwordHash": { "S": hash },
+        "passwordSalt": { "S": salt },
+        "verified": { "BOOL": true },
+    })
+}
+
 const TOKEN_HASH: &str = "g0tuZ6q412zO9IRkeAUs8HN6MQeXPsGce37J3Rsc8wQ";
 
 /// Services that know the account and let every write through, at once.

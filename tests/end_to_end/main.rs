@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod browser;
 mod faults;
+mod import;
 mod journeys;
 mod limits;
 mod pages;

@@ -41,4 +41,4 @@ pub use services::{Clock, Entropy, Identities, Mailer, OpenIdToken, Users};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};
 pub use trail::{Findings, Step, Trail, Truth};
-pub use user::{NewUser, PendingReset, PendingVerification, User, UserId};
+pub use user::{ImportedUser, NewUser, PendingReset, PendingVerification, User, UserId};

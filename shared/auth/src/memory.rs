@@ -65,7 +65,7 @@ impl Users for &MemoryUsers {
             user.email.clone(),
             User {
                 user_id: user.user_id.clone(),
-                password: StoredHash::Phc(user.password.clone()),
+                password: StoredHash::Encoded(user.password.clone()),
                 verified: false,
                 verification: Some(verification),
                 reset: None,
@@ -116,7 +116,7 @@ impl Users for &MemoryUsers {
         self.update(email, |user| {
             let valid = user.reset.take_if(|reset| reset.token == *token && now < reset.expires_at).is_some();
             if valid {
-                user.password = StoredHash::Phc(password.clone());
+                user.password = StoredHash::Encoded(password.clone());
                 user.verified = true;
                 user.verification = None;
             }
@@ -134,7 +134,7 @@ impl Users for &MemoryUsers {
         self.update(email, |user| {
             let same = user.password == *seen;
             if same {
-                user.password = StoredHash::Phc(password.clone());
+                user.password = StoredHash::Encoded(password.clone());
                 user.reset = None;
             }
             same
@@ -152,7 +152,7 @@ impl Users for &MemoryUsers {
         self.update(email, |user| {
             let same = user.password == *seen;
             if same {
-                user.password = StoredHash::Phc(password.clone());
+                user.password = StoredHash::Encoded(password.clone());
             }
             same
         })

@@ -109,12 +109,13 @@ impl Passwords {
     pub async fn check(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, Fault> {
         let known = stored.is_some();
         let stored = stored.cloned().unwrap_or_else(|| StoredHash::decoy(self.scheme));
-        let bytes = match stored {
-            StoredHash::Phc(_) => password.normalized(),
-            // The sample hashed the bytes as they came.
-            StoredHash::Sample(_) => Zeroizing::new(password.0.as_bytes().to_vec()),
+        let bytes = if stored.is_of_normalized() {
+            password.normalized()
+        } else {
+            Zeroizing::new(password.0.as_bytes().to_vec())
         };
-        let matches = off_the_loop(move || stored.matches(&bytes))
+        let scheme = self.scheme;
+        let matches = off_the_loop(move || stored.matches(&bytes, scheme))
             .await?
             .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))?;
         Ok(matches && known)

@@ -62,6 +62,38 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
+/// An account that the owner brings from another system, with the hash that it had there.
+#[derive(Clone, Debug)]
+pub struct ImportedUser {
+    /// The key.
+    pub email: Email,
+    /// As it was there.
+    pub name: Option<Name>,
+    /// Random.
+    pub user_id: UserId,
+    /// Of any known form.
+    pub password: StoredHash,
+    /// Whether the other system had proven the mailbox. If not, a lost password proves it.
+    pub verified: bool,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+impl ImportedUser {
+    /// Brings an account along under a new identifier.
+    #[must_use]
+    pub fn new(
+        email: Email,
+        name: Option<Name>,
+        password: StoredHash,
+        verified: bool,
+        created_at: Timestamp,
+        entropy: &impl Entropy,
+    ) -> Self {
+        Self { email, name, user_id: UserId::draw(entropy), password, verified, created_at }
+    }
+}
+
 /// What the operations need to know of a stored account.
 #[derive(Clone, Debug)]
 pub struct User {

@@ -233,7 +233,7 @@ async fn a_user_of_the_sample_logs_in_and_is_rewritten_with_the_same_identity() 
     assert_eq!(world.login(ADA, "wonderlanD").await.reason(), Some(Reason::InvalidCredentials));
     assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Sample(_)));
     let first = world.login(ADA, "wonderland").await;
-    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Phc(_)));
+    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Encoded(_)));
     let second = world.login(ADA, "wonderland").await;
     assert_eq!(identity(&first), identity(&second));
 }

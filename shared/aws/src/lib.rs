@@ -7,6 +7,7 @@
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, result::SdkError};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
@@ -45,6 +46,12 @@ fn trust(region: &str) -> Result<TlsContext, Unusable> {
     TlsContext::builder().with_trust_store(roots).build().map_err(|_| Unusable::Certificates)
 }
 
+/// Connections to the endpoints of a region.
+pub fn https(region: &str) -> Result<SharedHttpClient, Unusable> {
+    let client = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::rustls(CryptoMode::Ring));
+    Ok(client.tls_context(trust(region)?).build_https())
+}
+
 /// The longest that one call to a service may take, with its retries. An operation makes at most three, which
 /// together with a hash stay below the functions' timeout of 15 seconds.
 const CALL: Duration = Duration::from_secs(4);
@@ -72,12 +79,7 @@ pub fn from_environment() -> Result<SdkConfig, Unusable> {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(
-            aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::rustls(CryptoMode::Ring))
-                .tls_context(trust(&region)?)
-                .build_https(),
-        )
+        .http_client(https(&region)?)
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SystemTimeSource::new())
         .timeout_config(timeouts)

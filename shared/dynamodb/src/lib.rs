@@ -10,8 +10,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
-use aws_sdk_dynamodb::types::AttributeValue;
-use latchkey_auth::{Email, Fault, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use latchkey_auth::{
+    Email, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users,
+};
 use latchkey_aws::SdkConfig;
 use latchkey_salting::{PasswordHash, StoredHash};
 use record::{number, text};
@@ -40,6 +42,43 @@ impl DynamoUsers {
     }
 }
 
+/// What became of an account that was brought along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It is in the table.
+    Written,
+    /// It was in the table already, with this hash: an earlier import wrote it.
+    Again,
+    /// The address has another account, which stays as it is.
+    Taken,
+}
+
+impl DynamoUsers {
+    /// Stores an account that was brought along. Nothing that is in the table is ever changed.
+    pub async fn import(&self, user: &ImportedUser) -> Result<Imported, Fault> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(record::write_imported(user)))
+            .condition_expression("attribute_not_exists(email)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(Imported::Written),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                let PutItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
+                    return Ok(Imported::Taken);
+                };
+                let there = refusal.item.as_ref().and_then(|item| item.get("passwordHash"));
+                Ok(if there == Some(&hash_text(&user.password)) { Imported::Again } else { Imported::Taken })
+            }
+            Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
+        }
+    }
+}
+
 /// Runs an update. A condition that does not hold is an outcome.
 async fn made(update: UpdateItemFluentBuilder) -> Result<bool, Fault> {
     match update.send().await {
@@ -56,7 +95,7 @@ async fn made(update: UpdateItemFluentBuilder) -> Result<bool, Fault> {
 /// The text of a stored hash that a condition compares with.
 fn hash_text(stored: &StoredHash) -> AttributeValue {
     match stored {
-        StoredHash::Phc(hash) => text(hash.as_str()),
+        StoredHash::Encoded(hash) => text(hash.as_str()),
         StoredHash::Sample(hash) => text(&hash.hash),
     }
 }

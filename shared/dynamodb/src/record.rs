@@ -16,7 +16,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_auth::{
-    Cause, Email, Fault, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, User, UserId,
+    Cause, Email, Fault, ImportedUser, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, User,
+    UserId,
 };
 use latchkey_salting::{PasswordHash, SampleHash, StoredHash};
 use std::collections::HashMap;
@@ -51,12 +52,34 @@ pub(crate) fn write(user: &NewUser) -> Item {
     item
 }
 
+/// The item of an account that was brought along.
+pub(crate) fn write_imported(user: &ImportedUser) -> Item {
+    let mut item = Item::from([
+        ("email".to_owned(), text(user.email.as_str())),
+        ("userId".to_owned(), text(user.user_id.as_str())),
+        ("verified".to_owned(), AttributeValue::Bool(user.verified)),
+        ("createdAt".to_owned(), number(user.created_at)),
+        ("updatedAt".to_owned(), number(user.created_at)),
+    ]);
+    match &user.password {
+        StoredHash::Encoded(hash) => item.insert("passwordHash".to_owned(), text(hash.as_str())),
+        StoredHash::Sample(SampleHash { hash, salt }) => {
+            item.insert("passwordSalt".to_owned(), text(salt));
+            item.insert("passwordHash".to_owned(), text(hash))
+        }
+    };
+    if let Some(name) = &user.name {
+        item.insert("name".to_owned(), text(name.as_str()));
+    }
+    item
+}
+
 /// Reads an item. An attribute of the wrong type is a fault that names it.
 pub(crate) fn read(item: &Item, email: &Email) -> Result<User, Fault> {
     let hash = string(item, "passwordHash")?.ok_or_else(|| damaged("passwordHash"))?;
     let password = match string(item, "passwordSalt")? {
         Some(salt) => StoredHash::Sample(SampleHash { hash, salt }),
-        None => StoredHash::Phc(PasswordHash::from_stored(hash)),
+        None => StoredHash::Encoded(PasswordHash::from_stored(hash)),
     };
     let verified = match item.get("verified") {
         Some(AttributeValue::Bool(verified)) => *verified,
@@ -120,10 +143,30 @@ mod tests {
     }
 
     #[test]
+    fn an_account_that_was_brought_along_is_read_as_it_came() {
+        let sample = StoredHash::Sample(SampleHash { hash: "hash".to_owned(), salt: "salt".to_owned() });
+        for password in [StoredHash::Encoded(PasswordHash::from_stored("$2b$10$".to_owned())), sample] {
+            let user = ImportedUser {
+                email: ada(),
+                name: None,
+                user_id: UserId::from_stored("1".repeat(32)),
+                password: password.clone(),
+                verified: true,
+                created_at: Timestamp(1),
+            };
+            let item = write_imported(&user);
+            assert!(!item.contains_key("expiresAt"));
+            let user = read(&item, &ada()).unwrap();
+            assert_eq!((user.password, user.verified), (password, true));
+            assert!(user.verification.is_none() && user.reset.is_none());
+        }
+    }
+
+    #[test]
     fn a_written_account_is_read_as_it_was() {
         let user = read(&write(&new_user()), &ada()).unwrap();
         assert_eq!(user.user_id, new_user().user_id);
-        assert_eq!(user.password, StoredHash::Phc(new_user().password));
+        assert_eq!(user.password, StoredHash::Encoded(new_user().password));
         assert!(!user.verified);
         let expected = PendingVerification::Hashed { token: new_user().verify_token, expires_at: Timestamp(2_000) };
         assert_eq!(user.verification, Some(expected));

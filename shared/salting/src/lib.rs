@@ -2,11 +2,14 @@
 //!
 //! A new password is hashed under the configured [`Scheme`] and kept as a PHC string
 //! (`$id$parameters$salt$hash`, <https://github.com/P-H-C/phc-string-format>). A [`StoredHash`] is
-//! whatever the table holds: a PHC string of any known scheme, or the form of the SampleAuth sample.
+//! whatever the table holds: that, the form of the SampleAuth sample, or a hash that the owner brought from another
+//! system (bcrypt, scrypt, any Argon2, Django, ASP.NET).
 //! The floors of the schemes are those of the OWASP Password Storage Cheat Sheet.
 //!
 //! Salts come in from outside: this crate draws no randomness and reads no clock.
 
+mod forms;
+mod function;
 mod sample;
 mod scheme;
 mod stored;

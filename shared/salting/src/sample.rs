@@ -1,6 +1,6 @@
 //! The form in which the SampleAuth sample of *AWS Lambda in Action* keeps a password.
 
-use crate::scheme::pbkdf2_sha512;
+use crate::function::{Function, Prf};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -20,13 +20,23 @@ pub struct SampleHash {
 
 impl SampleHash {
     const ROUNDS: u32 = 4_096;
-    const BYTES: usize = 512;
+    pub(crate) const BYTES: usize = 512;
+
+    pub(crate) fn function() -> Function {
+        Function::Pbkdf2 { prf: Prf::Sha512, rounds: Self::ROUNDS }
+    }
+
+    /// Whether it is base64 text of the sample's length.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        BASE64_STANDARD.decode(&self.hash).is_ok_and(|bytes| bytes.len() == Self::BYTES) && !self.salt.is_empty()
+    }
 
     /// Whether this password made this hash. Compares in constant time.
     #[must_use]
     pub fn matches(&self, password: &[u8]) -> bool {
-        let derived = pbkdf2_sha512(password, self.salt.as_bytes(), Self::ROUNDS, Self::BYTES);
-        BASE64_STANDARD.encode(&*derived).as_bytes().ct_eq(self.hash.as_bytes()).into()
+        let derived = Self::function().derive(password, self.salt.as_bytes(), Self::BYTES);
+        derived.is_some_and(|key| BASE64_STANDARD.encode(&*key).as_bytes().ct_eq(self.hash.as_bytes()).into())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The schemes that new passwords are hashed under, with their floors.
 
-use sha2::{Sha256, Sha512};
+use crate::function::{Argon2Cost, Prf, argon2, pbkdf2};
 use zeroize::Zeroizing;
 
 /// A key derivation function with its cost.
@@ -28,13 +28,9 @@ pub struct RoundsOutOfRange {
     pub floor: u32,
 }
 
-pub(crate) const PBKDF2_SHA512: &str = "pbkdf2-sha512";
-pub(crate) const PBKDF2_SHA256: &str = "pbkdf2-sha256";
-pub(crate) const ARGON2ID: &str = "argon2id";
-
 /// Argon2id's memory in KiB, passes and lanes: OWASP's second choice, the smallest that it lists
 /// with two passes.
-pub(crate) const ARGON2ID_COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+pub(crate) const ARGON2ID_COST: Argon2Cost = (19 * 1024, 2, 1);
 
 /// More rounds than this, some ten seconds of one core, would hold a function until its timeout.
 pub(crate) const MOST_ROUNDS: u32 = 20_000_000;
@@ -67,10 +63,13 @@ impl Scheme {
     pub(crate) fn derive(self, password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
         let bytes = self.output_bytes();
         match self {
-            Self::Pbkdf2Sha512(Rounds(rounds)) => pbkdf2_sha512(password, salt, rounds, bytes),
-            Self::Pbkdf2Sha256(Rounds(rounds)) => pbkdf2_sha256(password, salt, rounds, bytes),
-            Self::Argon2id => argon2id(password, salt, ARGON2ID_COST, bytes)
-                .expect("the cost, a 16-byte salt and 32 bytes of output are within Argon2's limits"),
+            Self::Pbkdf2Sha512(Rounds(rounds)) => pbkdf2(Prf::Sha512, password, salt, rounds, bytes),
+            Self::Pbkdf2Sha256(Rounds(rounds)) => pbkdf2(Prf::Sha256, password, salt, rounds, bytes),
+            Self::Argon2id => {
+                let (algorithm, version) = (argon2::Algorithm::Argon2id, argon2::Version::V0x13);
+                argon2(algorithm, version, password, salt, ARGON2ID_COST, bytes)
+                    .expect("the cost, a 16-byte salt and 32 bytes of output are within Argon2's limits")
+            }
         }
     }
 }
@@ -91,33 +90,6 @@ impl Rounds {
     pub fn get(self) -> u32 {
         self.0
     }
-}
-
-pub(crate) fn pbkdf2_sha512(password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
-    let mut key = Zeroizing::new(vec![0; bytes]);
-    pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds, &mut key);
-    key
-}
-
-pub(crate) fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
-    let mut key = Zeroizing::new(vec![0; bytes]);
-    pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds, &mut key);
-    key
-}
-
-/// `None` where Argon2 does not accept the cost or the lengths.
-pub(crate) fn argon2id(
-    password: &[u8],
-    salt: &[u8],
-    (memory_kib, passes, lanes): (u32, u32, u32),
-    bytes: usize,
-) -> Option<Zeroizing<Vec<u8>>> {
-    let params = argon2::Params::new(memory_kib, passes, lanes, Some(bytes)).ok()?;
-    let mut key = Zeroizing::new(vec![0; bytes]);
-    argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
-        .hash_password_into(password, salt, &mut key)
-        .ok()?;
-    Some(key)
 }
 
 #[cfg(test)]

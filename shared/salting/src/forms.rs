@@ -1,0 +1,128 @@
+//! How each system writes a hash as text. All of them end as a function, a salt and what came out.
+//!
+//! | form | written by |
+//! |---|---|
+//! | `$pbkdf2-sha512$i=…,l=…$salt$hash`, `$argon2id$v=19$m=…,t=…,p=…$salt$hash` | Latchkey, and others that write PHC strings |
+//! | `$argon2i$…`, `$argon2d$…`, `$scrypt$ln=…,r=…,p=…$salt$hash` | others that write PHC strings |
+//! | `$2a$`, `$2b$`, `$2y$` | bcrypt |
+//! | `pbkdf2_sha256$rounds$salt$hash`, `pbkdf2_sha1$…`, `bcrypt$…`, `argon2$…` | Django |
+//! | base64 that begins with a byte 0 or 1 | ASP.NET (Core) Identity, versions 2 and 3 |
+
+use crate::function::{Argon2Cost, Function, Prf};
+use base64::alphabet::BCRYPT;
+use base64::engine::{GeneralPurpose, general_purpose::NO_PAD};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use zeroize::Zeroizing;
+
+pub(crate) const PBKDF2_SHA512: &str = "pbkdf2-sha512";
+pub(crate) const PBKDF2_SHA256: &str = "pbkdf2-sha256";
+pub(crate) const ARGON2ID: &str = "argon2id";
+
+/// A hash taken apart.
+pub(crate) struct Parsed {
+    pub(crate) function: Function,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) output: Zeroizing<Vec<u8>>,
+    /// Whether the password goes in as Latchkey normalizes it, or as it came: other systems do not normalize.
+    pub(crate) normalized: bool,
+}
+
+impl Parsed {
+    /// `None` where the text is of no known form, or of one with impossible values.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let parsed = match text.split('$').collect::<Vec<_>>()[..] {
+            ["", "2a" | "2b" | "2y", ..] => bcrypt(text),
+            ["", ..] => phc(text),
+            ["bcrypt", "", ..] => bcrypt(text.strip_prefix("bcrypt$")?),
+            ["argon2", ..] => phc(&text["argon2".len()..]),
+            ["pbkdf2_sha256", rounds, salt, hash] => django(Prf::Sha256, rounds, salt, hash),
+            ["pbkdf2_sha1", rounds, salt, hash] => django(Prf::Sha1, rounds, salt, hash),
+            [_] => asp_net(text),
+            _ => None,
+        }?;
+        let function = parsed.function.within_bounds()?;
+        // An empty output would match every password.
+        (parsed.output.len() >= 16).then_some(Self { function, ..parsed })
+    }
+}
+
+fn phc(text: &str) -> Option<Parsed> {
+    let phc = phc::PasswordHash::new(text).ok()?;
+    let number = |name| phc.params.get_decimal(name);
+    let argon2 = |algorithm| {
+        let version = argon2::Version::try_from(phc.version.unwrap_or(16)).ok()?;
+        let cost: Argon2Cost = (number("m")?, number("t")?, number("p")?);
+        Some(Function::Argon2 { algorithm, version, cost })
+    };
+    let function = match phc.algorithm.as_str() {
+        PBKDF2_SHA512 => Function::Pbkdf2 { prf: Prf::Sha512, rounds: number("i")? },
+        PBKDF2_SHA256 => Function::Pbkdf2 { prf: Prf::Sha256, rounds: number("i")? },
+        ARGON2ID => argon2(argon2::Algorithm::Argon2id)?,
+        "argon2i" => argon2(argon2::Algorithm::Argon2i)?,
+        "argon2d" => argon2(argon2::Algorithm::Argon2d)?,
+        "scrypt" => Function::Scrypt { log_n: u8::try_from(number("ln")?).ok()?, r: number("r")?, p: number("p")? },
+        _ => return None,
+    };
+    let normalized = matches!(phc.algorithm.as_str(), PBKDF2_SHA512 | PBKDF2_SHA256 | ARGON2ID);
+    let salt = phc.salt.as_ref()?.as_ref().to_vec();
+    let output = Zeroizing::new(phc.hash.as_ref()?.as_bytes().to_vec());
+    Some(Parsed { function, salt, output, normalized })
+}
+
+/// `$2b$10$` and then 22 characters of salt and 31 of hash, in an alphabet of its own.
+fn bcrypt(text: &str) -> Option<Parsed> {
+    const LAX: base64::engine::GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
+    const BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LAX);
+    let (cost, rest) = text.get(4..)?.split_once('$')?;
+    if cost.len() != 2 || rest.len() != 53 || !rest.is_ascii() {
+        return None;
+    }
+    let (salt, hash) = rest.split_at(22);
+    Some(Parsed {
+        function: Function::Bcrypt { cost: cost.parse().ok()? },
+        salt: BASE64.decode(salt).ok()?,
+        output: Zeroizing::new(BASE64.decode(hash).ok()?),
+        normalized: false,
+    })
+}
+
+/// Django's `salt` is text, and that text went into the derivation.
+fn django(prf: Prf, rounds: &str, salt: &str, hash: &str) -> Option<Parsed> {
+    Some(Parsed {
+        function: Function::Pbkdf2 { prf, rounds: rounds.parse().ok()? },
+        salt: salt.as_bytes().to_vec(),
+        output: Zeroizing::new(BASE64_STANDARD.decode(hash).ok()?),
+        normalized: false,
+    })
+}
+
+/// Version 2: 0, salt (16), hash (32). Version 3: 1, then as 32-bit numbers in network order the pseudo-random function,
+/// the rounds and the salt's length, then salt and hash.
+fn asp_net(text: &str) -> Option<Parsed> {
+    let bytes = Zeroizing::new(BASE64_STANDARD.decode(text).ok()?);
+    let (prf, rounds, salt, output) = match *bytes.as_slice() {
+        [0, ref rest @ ..] if rest.len() == 48 => (Prf::Sha1, 1_000, &rest[..16], &rest[16..]),
+        [1, ref rest @ ..] => {
+            let number = |at: usize| rest.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
+            let prf = match number(0)? {
+                0 => Prf::Sha1,
+                1 => Prf::Sha256,
+                2 => Prf::Sha512,
+                _ => return None,
+            };
+            let (salt, output) = rest[12..].split_at_checked(usize::try_from(number(8)?).ok()?)?;
+            (prf, number(4)?, salt, output)
+        }
+        _ => return None,
+    };
+    // What ASP.NET itself makes has 16 bytes of each; it accepts no less.
+    if salt.len() < 16 {
+        return None;
+    }
+    Some(Parsed {
+        function: Function::Pbkdf2 { prf, rounds },
+        salt: salt.to_vec(),
+        output: Zeroizing::new(output.to_vec()),
+        normalized: false,
+    })
+}

@@ -1,0 +1,156 @@
+//! The key derivation functions that a stored hash may come from, ours and other systems'.
+
+use crate::scheme::{ARGON2ID_COST, MOST_ROUNDS, Scheme};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use zeroize::Zeroizing;
+
+/// A function with its cost, within bounds that a Lambda function can finish.
+#[derive(Clone, Debug)]
+pub(crate) enum Function {
+    Pbkdf2 { prf: Prf, rounds: u32 },
+    Argon2 { algorithm: argon2::Algorithm, version: argon2::Version, cost: Argon2Cost },
+    Scrypt { log_n: u8, r: u32, p: u32 },
+    Bcrypt { cost: u32 },
+}
+
+/// What PBKDF2 runs: HMAC with one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prf {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// KiB of memory, passes, lanes.
+pub(crate) type Argon2Cost = (u32, u32, u32);
+
+/// The most memory that a hash may ask for, in bytes: functions have 1,769 MB.
+const MOST_MEMORY: u64 = 1 << 30;
+
+/// The most bcrypt may cost: 2^15 rounds take some two seconds.
+const MOST_BCRYPT_COST: u32 = 15;
+
+/// bcrypt takes 72 bytes of a password, of which the last may be a terminating zero.
+const BCRYPT_BYTES: usize = 72;
+
+impl Function {
+    /// `None` where the cost is beyond what can be finished.
+    pub(crate) fn within_bounds(self) -> Option<Self> {
+        let within = match self {
+            Self::Pbkdf2 { rounds, .. } => (1..=MOST_ROUNDS).contains(&rounds),
+            Self::Argon2 { cost: (memory_kib, passes, lanes), .. } => {
+                let work = u64::from(memory_kib) * 1_024 * u64::from(passes);
+                u64::from(memory_kib) * 1_024 <= MOST_MEMORY && work <= 8 * MOST_MEMORY && lanes <= 64
+            }
+            Self::Scrypt { log_n, r, p } => {
+                let memory = (log_n < 40).then(|| (128_u64 << log_n).saturating_mul(u64::from(r)));
+                memory.is_some_and(|memory| {
+                    memory <= MOST_MEMORY && memory.saturating_mul(u64::from(p)) <= 4 * MOST_MEMORY
+                })
+            }
+            Self::Bcrypt { cost } => (4..=MOST_BCRYPT_COST).contains(&cost),
+        };
+        within.then_some(self)
+    }
+
+    /// Derives so many bytes. `None` where the function does not accept the cost or the lengths.
+    pub(crate) fn derive(&self, password: &[u8], salt: &[u8], bytes: usize) -> Option<Zeroizing<Vec<u8>>> {
+        match *self {
+            Self::Pbkdf2 { prf, rounds } => Some(pbkdf2(prf, password, salt, rounds, bytes)),
+            Self::Argon2 { algorithm, version, cost } => argon2(algorithm, version, password, salt, cost, bytes),
+            Self::Scrypt { log_n, r, p } => {
+                let mut key = Zeroizing::new(vec![0; bytes]);
+                scrypt::scrypt(password, salt, &scrypt::Params::new(log_n, r, p).ok()?, &mut key).ok()?;
+                Some(key)
+            }
+            Self::Bcrypt { cost } => bcrypt(cost, password, salt, bytes),
+        }
+    }
+
+    /// Whether a hash of this function is as good as a new one under the scheme.
+    pub(crate) fn satisfies(&self, scheme: Scheme) -> bool {
+        match (self, scheme) {
+            (Self::Pbkdf2 { prf: Prf::Sha512, rounds }, Scheme::Pbkdf2Sha512(least))
+            | (Self::Pbkdf2 { prf: Prf::Sha256, rounds }, Scheme::Pbkdf2Sha256(least)) => *rounds >= least.get(),
+            (
+                Self::Argon2 {
+                    algorithm: argon2::Algorithm::Argon2id,
+                    version: argon2::Version::V0x13,
+                    cost: (memory, passes, _),
+                },
+                Scheme::Argon2id,
+            ) => *memory >= ARGON2ID_COST.0 && *passes >= ARGON2ID_COST.1,
+            _ => false,
+        }
+    }
+
+    /// How many rounds of the scheme's own function are left until a check has cost as much as one under the scheme.
+    /// None where the functions differ: their costs cannot be compared.
+    pub(crate) fn rounds_left(&self, output_bytes: usize, scheme: Scheme) -> Option<(Prf, u32)> {
+        let (prf, rounds, whole, block) = match (self, scheme) {
+            (Self::Pbkdf2 { prf: Prf::Sha512, rounds }, Scheme::Pbkdf2Sha512(least)) => {
+                (Prf::Sha512, *rounds, least.get(), 64)
+            }
+            (Self::Pbkdf2 { prf: Prf::Sha256, rounds }, Scheme::Pbkdf2Sha256(least)) => {
+                (Prf::Sha256, *rounds, least.get(), 32)
+            }
+            _ => return None,
+        };
+        let blocks = u32::try_from(output_bytes.div_ceil(block)).ok()?;
+        let left = whole.saturating_sub(rounds.saturating_mul(blocks));
+        (left > 0).then_some((prf, left))
+    }
+}
+
+pub(crate) fn pbkdf2(prf: Prf, password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(vec![0; bytes]);
+    match prf {
+        Prf::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, rounds, &mut key),
+        Prf::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds, &mut key),
+        Prf::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds, &mut key),
+    }
+    key
+}
+
+pub(crate) fn argon2(
+    algorithm: argon2::Algorithm,
+    version: argon2::Version,
+    password: &[u8],
+    salt: &[u8],
+    (memory_kib, passes, lanes): Argon2Cost,
+    bytes: usize,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let params = argon2::Params::new(memory_kib, passes, lanes, Some(bytes)).ok()?;
+    let mut key = Zeroizing::new(vec![0; bytes]);
+    argon2::Argon2::new(algorithm, version, params).hash_password_into(password, salt, &mut key).ok()?;
+    Some(key)
+}
+
+/// The password goes in with a terminating zero, as far as it fits, as in every implementation of `$2a$` to `$2y$`. What
+/// is beyond 72 bytes never went into such a hash; the next login replaces it by one that takes all.
+fn bcrypt(cost: u32, password: &[u8], salt: &[u8], bytes: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let mut key = Zeroizing::new([password, &[0]].concat());
+    key.truncate(BCRYPT_BYTES);
+    let output = Zeroizing::new(bcrypt::bcrypt(cost, salt.try_into().ok()?, &key));
+    Some(Zeroizing::new(output.get(..bytes)?.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SampleHash;
+
+    #[test]
+    fn a_cheap_hash_of_the_schemes_own_function_leaves_the_rest_of_its_rounds() {
+        let scheme = Scheme::default();
+        let of = |prf, rounds| Function::Pbkdf2 { prf, rounds };
+        // Eight blocks of 64 bytes, 4,096 rounds each.
+        assert_eq!(SampleHash::function().rounds_left(SampleHash::BYTES, scheme), Some((Prf::Sha512, 177_232)));
+        assert_eq!(of(Prf::Sha512, 10_000).rounds_left(32, scheme), Some((Prf::Sha512, 200_000)));
+        assert_eq!(of(Prf::Sha512, 210_000).rounds_left(64, scheme), None);
+        assert_eq!(of(Prf::Sha512, 20_000_000).rounds_left(4_096, scheme), None);
+        assert_eq!(of(Prf::Sha256, 10_000).rounds_left(32, scheme), None);
+        assert_eq!(Function::Bcrypt { cost: 10 }.rounds_left(23, scheme), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! A line of the file: JSON with `email`, `hash`, and if you have them `salt`, `verified`, `name`.
+
+use latchkey_auth::{Email, Name};
+use latchkey_salting::{PasswordHash, SampleHash, StoredHash};
+use serde::Deserialize;
+use std::fmt;
+
+/// Why a line is not imported. It never quotes the line, which holds a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not one JSON object with the documented fields.
+    Form,
+    /// No e-mail address.
+    Email,
+    /// Longer than 100 characters, or with control characters.
+    Name,
+    /// No hash of a known form, or one that costs more than a function can pay.
+    Hash,
+    /// The address stands in an earlier line.
+    Repeated,
+    /// The address has another account in the table, which stays as it is.
+    Taken,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "not a JSON object with email, hash and at most salt, verified and name",
+            Self::Email => "not an e-mail address in ASCII of at most 254 bytes",
+            Self::Name => "a name has at most 100 characters, all on one line",
+            Self::Hash => "not a password hash of a known form, or one that costs too much",
+            Self::Repeated => "the address stands in an earlier line",
+            Self::Taken => "the address has another account already, which stays as it is",
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    email: String,
+    hash: String,
+    salt: Option<String>,
+    #[serde(default)]
+    verified: bool,
+    name: Option<String>,
+}
+
+/// An account to be imported.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The canonical address.
+    pub email: Email,
+    /// Of a known form.
+    pub password: StoredHash,
+    /// Whether the mailbox was proven. No, if the line does not say.
+    pub verified: bool,
+    /// If given.
+    pub name: Option<Name>,
+}
+
+impl Line {
+    /// Parses a line.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let Fields { email, hash, salt, verified, name } = serde_json::from_str(text).map_err(|_| Refusal::Form)?;
+        let email = Email::parse(&email).map_err(|_| Refusal::Email)?;
+        let name = name.as_deref().map(Name::parse).transpose().map_err(|_| Refusal::Name)?.flatten();
+        let password = if let Some(salt) = salt {
+            // Only the sample keeps its salt apart.
+            let sample = SampleHash { hash, salt };
+            sample.is_whole().then_some(StoredHash::Sample(sample))
+        } else {
+            let hash = PasswordHash::from_stored(hash);
+            hash.is_known().then_some(StoredHash::Encoded(hash))
+        };
+        Ok(Self { email, password: password.ok_or(Refusal::Hash)?, verified, name })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+    #[test]
+    fn a_line_has_an_address_and_a_hash_and_is_unverified_unless_it_says_so() {
+        let line = Line::parse(&format!(r#"{{"email":"Ada@Example.com","hash":"{BCRYPT}"}}"#)).unwrap();
+        assert_eq!((line.email.as_str(), line.verified), ("ada@example.com", false));
+        let full = format!(r#"{{"email":"a@example.com","hash":"{BCRYPT}","verified":true,"name":"Ada"}}"#);
+        assert!(Line::parse(&full).unwrap().verified);
+    }
+
+    #[test]
+    fn each_mistake_has_a_reason_of_its_own() {
+        let reason = |text: &str| Line::parse(text).err();
+        assert_eq!(reason(""), Some(Refusal::Form));
+        assert_eq!(reason("[1]"), Some(Refusal::Form));
+        assert_eq!(reason(r#"{"email":"a@example.com"}"#), Some(Refusal::Form));
+        assert_eq!(
+            reason(&format!(r#"{{"email":"a@example.com","hash":"{BCRYPT}","admin":true}}"#)),
+            Some(Refusal::Form)
+        );
+        assert_eq!(reason(&format!(r#"{{"email":"a","hash":"{BCRYPT}"}}"#)), Some(Refusal::Email));
+        assert_eq!(
+            reason(&format!(r#"{{"email":"a@example.com","hash":"{BCRYPT}","name":"a\nb"}}"#)),
+            Some(Refusal::Name)
+        );
+        assert_eq!(reason(r#"{"email":"a@example.com","hash":"plain text password"}"#), Some(Refusal::Hash));
+        assert_eq!(reason(r#"{"email":"a@example.com","hash":"AAAA","salt":"AAAA"}"#), Some(Refusal::Hash));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_judged_without_a_panic(text in "\\PC*") {
+            let _ = Line::parse(&text);
+        }
+    }
+}
