@@ -202,6 +202,7 @@ PasswordMinLength $PASSWORD_MIN_LENGTH
 PasswordHash $PASSWORD_HASH
 PasswordHashRounds $PASSWORD_HASH_ROUNDS
 UnverifiedDays $UNVERIFIED_DAYS
+BreachedPasswordsUrl $BREACHED_PASSWORDS_URL
 RevealAccounts $REVEAL_ACCOUNTS
 LogRetentionDays $LOG_RETENTION_DAYS
 ExistingTable $EXISTING_TABLE

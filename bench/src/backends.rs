@@ -29,12 +29,14 @@ pub enum Call {
     SendEmail,
     /// Cognito Identity.
     GetToken,
+    /// The service of breached passwords.
+    Range,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::GetItem, Self::PutItem, Self::Count, Self::UpdateItem, Self::SendEmail, Self::GetToken];
+    pub const ALL: [Self; 7] =
+        [Self::GetItem, Self::PutItem, Self::Count, Self::UpdateItem, Self::SendEmail, Self::GetToken, Self::Range];
 
     fn of(target: &str, body: &Value) -> Option<Self> {
         // A counter's key is no address.
@@ -77,6 +79,8 @@ pub struct Behaviour {
     pub item: Option<Value>,
     /// Whether conditions on accounts hold.
     pub conditions_hold: bool,
+    /// The SHA-1, in upper case, of the only password that was published.
+    pub published: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -140,10 +144,12 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
 }
 
 async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+    let range = request.uri().path().strip_prefix("/range/").map(str::to_owned);
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let Some(call) = Call::of(&target, &body) else {
+    let call = if range.is_some() { Some(Call::Range) } else { Call::of(&target, &body) };
+    let Some(call) = call else {
         return Ok(respond(StatusCode::NOT_IMPLEMENTED, target));
     };
     let behaviour = {
@@ -161,11 +167,11 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Resp
         Some(Failure::Closed) => Err(io::Error::other("closed")),
         Some(Failure::Hanging) => std::future::pending().await,
         Some(Failure::Garbage) => Ok(respond(StatusCode::OK, "\u{0}<garbage".to_owned())),
-        None => Ok(succeeds(call, &behaviour)),
+        None => Ok(succeeds(call, &behaviour, &range.unwrap_or_default())),
     }
 }
 
-fn succeeds(call: Call, behaviour: &Behaviour) -> Response<Full<Bytes>> {
+fn succeeds(call: Call, behaviour: &Behaviour, prefix: &str) -> Response<Full<Bytes>> {
     let json = |value: Value| respond(StatusCode::OK, value.to_string());
     match call {
         Call::GetItem => json(behaviour.item.as_ref().map_or_else(|| json!({}), |item| json!({ "Item": item }))),
@@ -174,6 +180,12 @@ fn succeeds(call: Call, behaviour: &Behaviour) -> Response<Full<Bytes>> {
         }
         Call::PutItem | Call::UpdateItem | Call::Count => json(json!({})),
         Call::GetToken => json(json!({ "IdentityId": "us-east-1:identity", "Token": "a.b.c" })),
+        Call::Range => {
+            let suffix = behaviour.published.as_deref().and_then(|sha1| sha1.strip_prefix(prefix));
+            // With a line of padding, as the real service answers.
+            let padding = "011053FD0102E94D6AE2F8B83D76FAF94F6:0";
+            respond(StatusCode::OK, suffix.map_or_else(String::new, |suffix| format!("{suffix}:37\r\n")) + padding)
+        }
         Call::SendEmail => respond(
             StatusCode::OK,
             "<SendEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendEmailResult><MessageId>1</MessageId>\

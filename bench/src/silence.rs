@@ -140,7 +140,7 @@ async fn measure(
                 delays,
                 item: case.item.clone(),
                 conditions_hold: case.conditions_hold,
-                failure: None,
+                ..Behaviour::default()
             });
             let outcome = environment.call(pair.event.to_string()).await?;
             answers[turn] = Some((outcome.failed, outcome.body));

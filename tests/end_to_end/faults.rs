@@ -47,7 +47,7 @@ fn fault(function: &str, call: Call) -> Option<&'static str> {
 
 fn services(function: &str, failure: Option<(Call, Failure)>) -> Behaviour {
     let item = Some(account(function != "verify-user"));
-    Behaviour { item, conditions_hold: true, failure, delays: HashMap::new() }
+    Behaviour { item, conditions_hold: true, failure, ..Behaviour::default() }
 }
 
 async fn start(function: &str) -> (Backends, Environment) {
@@ -117,5 +117,50 @@ async fn what_is_no_request_asks_the_services_nothing() {
             assert_eq!(answer["reason"], "invalid_request", "{function}");
         }
         assert_eq!(backends.counts(), (HashMap::new(), 0), "{function}");
+    }
+}
+
+/// A function that asks the stub for breached passwords.
+async fn start_asking(function: &str) -> (Backends, Environment) {
+    let backends = Backends::start().await.unwrap();
+    let mut variables = variables(&backends);
+    variables.insert("BREACHED_PASSWORDS_URL".to_owned(), format!("{}/range/", backends.endpoint));
+    let environment = Environment::start(&binary(&target(), function), &variables).await.unwrap();
+    (backends, environment)
+}
+
+const CHOOSING: [&str; 3] = ["create-user", "change-password", "reset-password"];
+
+/// The SHA-1 of the new password in every event, `a long enough password`.
+const PUBLISHED: &str = "B614EEBA41034281CFBB9ED50ACA4C19125E5DF7";
+
+#[tokio::test]
+async fn a_published_password_is_refused_by_every_function_that_takes_a_new_one() {
+    for function in CHOOSING {
+        let (backends, environment) = start_asking(function).await;
+        backends.behave(Behaviour { published: Some(PUBLISHED.to_owned()), ..services(function, None) });
+        let outcome = environment.call(event(function).to_string()).await.unwrap();
+        let answer: Value = serde_json::from_slice(&outcome.body).unwrap();
+        assert_eq!(answer["reason"], "password_breached", "{function}");
+        let (counts, _) = backends.counts();
+        for call in [Call::PutItem, Call::UpdateItem, Call::Count, Call::SendEmail] {
+            assert_eq!(counts.get(&call), None, "{function}");
+        }
+        // Another password was published: the same request is granted.
+        backends.behave(Behaviour { published: Some(PUBLISHED.replace('1', "2")), ..services(function, None) });
+        assert!(done(&environment.call(event(function).to_string()).await.unwrap().body), "{function}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_service_that_fails_in_any_way_keeps_nobody_from_signing_up() {
+    for function in CHOOSING {
+        let (backends, environment) = start_asking(function).await;
+        for failure in FAILURES {
+            backends.behave(services(function, Some((Call::Range, failure))));
+            let outcome = environment.call(event(function).to_string()).await.unwrap();
+            assert!(done(&outcome.body), "{function} {failure:?}");
+            assert!(outcome.duration < BUDGET, "{function} {failure:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use latchkey_auth::{ChangePassword, Letters, Passwords};
 use latchkey_dynamodb::DynamoUsers;
-use latchkey_runtime::{SystemClock, SystemEntropy, serve};
+use latchkey_runtime::{SystemClock, SystemEntropy, breaches, serve};
 use latchkey_ses::SesMailer;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             users: users.clone(),
             limits: users,
             mailer: SesMailer::new(&aws, settings.sender()?),
+            breaches: breaches(settings)?,
             clock: SystemClock,
             entropy: SystemEntropy,
             passwords: Passwords {

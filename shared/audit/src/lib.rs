@@ -45,6 +45,9 @@ pub struct Record<'a> {
     /// The code of a fault, such as `ThrottlingException`, or the place of a panic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'a str>,
+    /// Why nobody said whether the new password was in a breach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<&'a str>,
     /// The address, as [`Key::account`] names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -150,7 +153,8 @@ mod tests {
     }
 
     fn longest() -> Record<'static> {
-        let steps = ["find", "ticket", "clear", "slot", "slot", "check", "hash", "store", "mail", "identity"];
+        let steps =
+            ["find", "ticket", "clear", "slot", "slot", "check", "hash", "store", "mail", "identity", "breaches"];
         Record {
             operation: "changePassword",
             outcome: "refused",
@@ -158,6 +162,7 @@ mod tests {
             truth: Some("already_verified"),
             fault: Some("IdentityUnavailable"),
             cause: Some("ProvisionedThroughputExceededException.ProvisionedThroughputExce"),
+            unchecked: Some("connection"),
             account: Some("0123456789012345678901".to_owned()),
             identity: Some("ap-southeast-4:01234567-89ab-cdef-0123-456789abcdef"),
             attempt: Some(u32::MAX),

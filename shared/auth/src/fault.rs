@@ -14,6 +14,9 @@ pub enum Fault {
     /// No identity token was handed out.
     #[error("the identity service failed: {0}")]
     Identities(Cause),
+    /// Nobody said whether a password was in a breach. It stands in nobody's way.
+    #[error("the breached-password service failed: {0}")]
+    Breaches(Cause),
     /// A record in the table is damaged.
     #[error("a stored record is damaged: {0}")]
     Record(Cause),
@@ -30,6 +33,7 @@ impl Fault {
             Self::Table(_) => "TableUnavailable",
             Self::Mailer(_) => "MailerUnavailable",
             Self::Identities(_) => "IdentityUnavailable",
+            Self::Breaches(_) => "BreachesUnavailable",
             Self::Record(_) => "RecordDamaged",
             Self::Internal(_) => "InternalFault",
         }
@@ -42,6 +46,7 @@ impl Fault {
             Self::Table(_) => "The user table did not answer. Try again in a moment.",
             Self::Mailer(_) => "The mail could not be sent. Try again in a moment.",
             Self::Identities(_) => "The identity service did not answer. Try again in a moment.",
+            Self::Breaches(_) => "The breached-password service did not answer. Try again in a moment.",
             Self::Record(_) => "The account's record cannot be read. Tell the operator of this service.",
             Self::Internal(_) => "Something went wrong inside the service. Tell its operator.",
         }
@@ -54,6 +59,7 @@ impl Fault {
             Self::Table(cause)
             | Self::Mailer(cause)
             | Self::Identities(cause)
+            | Self::Breaches(cause)
             | Self::Record(cause)
             | Self::Internal(cause) => cause,
         }

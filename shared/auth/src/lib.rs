@@ -37,7 +37,7 @@ pub use operations::{
 };
 pub use password::{NewPassword, Password, Passwords};
 pub use refusal::{Reason, Refusal};
-pub use services::{Clock, Entropy, Identities, Mailer, OpenIdToken, Users};
+pub use services::{Breaches, Clock, Entropy, Identities, Mailer, OpenIdToken, Users};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};
 pub use trail::{Findings, Step, Trail, Truth};

@@ -7,7 +7,7 @@ use crate::limits::{
     wait_after,
 };
 use crate::{
-    Cause, Clock, Email, Entropy, Fault, Identities, Mail, Mailer, NewUser, OpenIdToken, PendingReset,
+    Breaches, Cause, Clock, Email, Entropy, Fault, Identities, Mail, Mailer, NewUser, OpenIdToken, PendingReset,
     PendingVerification, Timestamp, TokenHash, User, UserId, Users,
 };
 use latchkey_salting::{PasswordHash, StoredHash};
@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Debug, Default)]
 pub struct MemoryUsers {
     accounts: RefCell<BTreeMap<Email, User>>,
-    failing: Cell<bool>,
+    /// How many calls still succeed.
+    calls_left: Cell<Option<u32>>,
 }
 
 impl MemoryUsers {
@@ -35,7 +36,12 @@ impl MemoryUsers {
 
     /// Every call fails until further notice.
     pub fn fail(&self, failing: bool) {
-        self.failing.set(failing);
+        self.fail_from(failing.then_some(0));
+    }
+
+    /// So many calls succeed, and all after them fail until further notice.
+    pub fn fail_from(&self, call: Option<u32>) {
+        self.calls_left.set(call);
     }
 
     fn update(&self, email: &Email, change: impl FnOnce(&mut User) -> bool) -> Result<bool, Fault> {
@@ -44,7 +50,13 @@ impl MemoryUsers {
     }
 
     fn answer(&self) -> Result<(), Fault> {
-        if self.failing.get() { Err(Fault::Table(Cause::code("memory"))) } else { Ok(()) }
+        match self.calls_left.get() {
+            Some(0) => Err(Fault::Table(Cause::code("memory"))),
+            left => {
+                self.calls_left.set(left.map(|calls| calls - 1));
+                Ok(())
+            }
+        }
     }
 }
 
@@ -245,6 +257,12 @@ impl MemoryMailer {
     pub fn fail(&self, failing: bool) {
         self.failing.set(failing);
     }
+
+    /// Whether it does.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.get()
+    }
 }
 
 impl Mailer for &MemoryMailer {
@@ -271,6 +289,44 @@ impl Identities for MemoryIdentities {
             identity_id: format!("region:{}", user.as_str()),
             token: format!("token of {}", user.as_str()),
         })
+    }
+}
+
+/// A service that knows the passwords that it was told, by the SHA-1 in upper case.
+#[derive(Debug, Default)]
+pub struct MemoryBreaches {
+    known: RefCell<Vec<String>>,
+    failing: Cell<bool>,
+    asked: RefCell<Vec<String>>,
+}
+
+impl MemoryBreaches {
+    /// Tells it the SHA-1 of a password.
+    pub fn tell(&self, sha1: &str) {
+        self.known.borrow_mut().push(sha1.to_owned());
+    }
+
+    /// Every call fails until further notice.
+    pub fn fail(&self, failing: bool) {
+        self.failing.set(failing);
+    }
+
+    /// What it was asked since the last look.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.take()
+    }
+}
+
+impl Breaches for &MemoryBreaches {
+    async fn range(&self, prefix: &str) -> Result<Option<String>, Fault> {
+        self.asked.borrow_mut().push(prefix.to_owned());
+        if self.failing.get() {
+            return Err(Fault::Breaches(Cause::code("memory")));
+        }
+        let known = self.known.borrow();
+        let suffixes = known.iter().filter_map(|sha1| sha1.strip_prefix(prefix));
+        Ok(Some(suffixes.map(|suffix| suffix.to_owned() + ":1\r\n").collect()))
     }
 }
 

@@ -3,9 +3,11 @@
 //! NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0, 6.2: all of Unicode, normalized to NFC, no composition
 //! rules, no truncation, none that everybody would try.
 
+mod breached;
 mod guessable;
 
 use crate::{Cause, Email, Entropy, Fault, Reason, Refusal};
+pub(crate) use breached::is_breached;
 use latchkey_salting::{PasswordHash, SALT_BYTES, Scheme, StoredHash};
 use serde::Deserialize;
 use std::fmt;

@@ -18,6 +18,8 @@ pub enum Reason {
     /// The new password is among the first that somebody would try: a common one, or made of the address or the
     /// service's name.
     PasswordTooCommon,
+    /// The new password is in a published breach. Only where the owner has asked for that check.
+    PasswordBreached,
     /// Address and password do not belong together. The same for an unknown address.
     InvalidCredentials,
     /// The password is right, but the address was never verified.
@@ -45,6 +47,7 @@ impl Reason {
             Self::PasswordTooShort => "password_too_short",
             Self::PasswordTooLong => "password_too_long",
             Self::PasswordTooCommon => "password_too_common",
+            Self::PasswordBreached => "password_breached",
             Self::InvalidCredentials => "invalid_credentials",
             Self::NotVerified => "not_verified",
             Self::InvalidToken => "invalid_token",
@@ -85,6 +88,9 @@ impl Refusal {
             Reason::PasswordTooLong => "A password has at most 1,024 bytes.",
             Reason::PasswordTooCommon => {
                 "This password is one of the first that others would try. Choose one that has nothing to do with you or this service."
+            }
+            Reason::PasswordBreached => {
+                "This password was published after a break-in at some service, not necessarily yours. Choose another, and change it wherever you use it."
             }
             Reason::InvalidCredentials => "E-mail address and password do not match.",
             Reason::NotVerified => "This e-mail address is not verified yet. Open the link in the mail we sent to it.",

@@ -79,6 +79,23 @@ pub trait Mailer {
     fn nowhere(&self) -> Email;
 }
 
+/// The service that knows passwords from published breaches.
+pub trait Breaches {
+    /// The lines `SUFFIX:COUNT` of all known SHA-1 hashes that begin with these hexadecimal digits. `None` where the
+    /// owner has not asked for the check.
+    async fn range(&self, prefix: &str) -> Result<Option<String>, Fault>;
+}
+
+/// A check that is off unless it is there.
+impl<B: Breaches> Breaches for Option<B> {
+    async fn range(&self, prefix: &str) -> Result<Option<String>, Fault> {
+        match self {
+            Some(breaches) => breaches.range(prefix).await,
+            None => Ok(None),
+        }
+    }
+}
+
 /// The service that turns a login into an identity.
 pub trait Identities {
     /// A token that can be exchanged for temporary credentials of this user's identity.

@@ -4,7 +4,7 @@
 //! the truth here, beside its answer, and how long each step took. Where it goes is the runtime's business: somewhere
 //! that callers cannot read (`docs/decisions/0009-a-sealed-audit-trail.md`). OWASP ASVS 5.0, 16.2 and 16.3.
 
-use crate::Email;
+use crate::{Email, Fault};
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
@@ -69,6 +69,8 @@ pub enum Step {
     Mail,
     /// Getting an identity token.
     Identity,
+    /// Asking whether a password was in a breach.
+    Breaches,
 }
 
 impl Step {
@@ -85,6 +87,7 @@ impl Step {
             Self::Store => "store",
             Self::Mail => "mail",
             Self::Identity => "identity",
+            Self::Breaches => "breaches",
         }
     }
 }
@@ -98,6 +101,8 @@ pub struct Findings {
     pub truth: Option<Truth>,
     /// The number of the guess since the count began.
     pub attempt: Option<u32>,
+    /// Why nobody said whether the new password was in a breach.
+    pub unchecked: Option<Fault>,
     /// How long each step took, in the order of their ends. Steps may run side by side.
     pub steps: Vec<(Step, Duration)>,
 }
@@ -133,6 +138,11 @@ impl<'a> Trail<'a> {
     /// Says the number of a guess.
     pub(crate) fn attempt(&self, number: u32) {
         self.findings.borrow_mut().attempt = Some(number);
+    }
+
+    /// Says that the new password was taken without the check that the owner asked for.
+    pub(crate) fn unchecked(&self, fault: Fault) {
+        self.findings.borrow_mut().unchecked = Some(fault);
     }
 
     /// Takes the time of a step.

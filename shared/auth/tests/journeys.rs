@@ -2,7 +2,7 @@
 
 mod world;
 
-use latchkey_auth::memory::{MemoryClock, MemoryEntropy, MemoryLimits, MemoryMailer, MemoryUsers};
+use latchkey_auth::memory::{MemoryBreaches, MemoryClock, MemoryEntropy, MemoryLimits, MemoryMailer, MemoryUsers};
 use latchkey_auth::{Answer, ChangePassword, CreateUser, Email, Fault, Mailer, Operation, PendingVerification, Reason};
 use latchkey_salting::StoredHash;
 use serde_json::json;
@@ -210,7 +210,7 @@ async fn a_changed_password_is_reported_as_changed_although_the_owner_could_not_
     assert!(matches!(answer, Answer::DoneUntold(Fault::Mailer(_))), "{answer:?}");
     assert_eq!(
         answer.to_json(
-            ChangePassword::<&MemoryUsers, &MemoryLimits, &MemoryMailer, &MemoryClock, &MemoryEntropy>::CONTRACT
+            ChangePassword::<&MemoryUsers, &MemoryLimits, &MemoryMailer, &MemoryBreaches, &MemoryClock, &MemoryEntropy>::CONTRACT
         ),
         json!({ "changed": true })
     );
@@ -301,8 +301,14 @@ async fn a_refusal_quotes_nothing_of_the_request() {
 
 #[tokio::test]
 async fn answers_have_the_form_of_the_contract() {
-    type Create<'a> =
-        CreateUser<&'a MemoryUsers, &'a MemoryLimits, &'a MemoryMailer, &'a MemoryClock, &'a MemoryEntropy>;
+    type Create<'a> = CreateUser<
+        &'a MemoryUsers,
+        &'a MemoryLimits,
+        &'a MemoryMailer,
+        &'a MemoryBreaches,
+        &'a MemoryClock,
+        &'a MemoryEntropy,
+    >;
     let world = World::default();
     let done = world.sign_up(ADA, PASSWORD).await.expect("no fault");
     assert_eq!(done.to_json(Create::CONTRACT), json!({ "created": true }));

@@ -86,6 +86,13 @@ impl<'a> Settings<'a> {
             .map_or(Ok(8), |text| text.parse().ok().filter(|chars| (8..=64).contains(chars)).ok_or(INVALID))
     }
 
+    /// Where to ask for breached passwords (`BREACHED_PASSWORDS_URL`): the address to which five hexadecimal digits are
+    /// appended. Nobody is asked if unset.
+    pub fn breached_passwords_url(&self) -> Result<Option<String>, InvalidSetting> {
+        const KEY: &str = "BREACHED_PASSWORDS_URL";
+        self.get(KEY).map(|_| self.page(KEY)).transpose()
+    }
+
     /// What new passwords are hashed under: `PASSWORD_HASH` with `PASSWORD_HASH_ROUNDS`.
     pub fn password_scheme(&self) -> Result<Scheme, InvalidSetting> {
         const HASH: InvalidSetting =

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use latchkey_audit::{Key, NONCE_BYTES};
 use latchkey_auth::{Answer, Cause, Entropy, Fault, Operation, Trail, handle};
+use latchkey_breaches::RangeService;
 use latchkey_config::{InvalidSetting, Settings};
 use serde_json::{Value, value::RawValue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,9 +32,17 @@ pub enum StartError {
     /// No event loop, or no Runtime API.
     #[error("the Lambda runtime could not be started")]
     Runtime,
+    /// A service that the owner asked for cannot be used.
+    #[error(transparent)]
+    Breaches(#[from] latchkey_breaches::Unusable),
     /// A defect.
     #[error("a panic at {0}")]
     Panic(String),
+}
+
+/// The check for breached passwords, where the owner asked for it.
+pub fn breaches(settings: &Settings<'_>) -> Result<Option<RangeService>, StartError> {
+    Ok(settings.breached_passwords_url()?.map(|address| RangeService::new(&address)).transpose()?)
 }
 
 /// Where a panic was, until the call that it ended has written it down. Its message is dropped: it may quote what was

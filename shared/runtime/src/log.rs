@@ -59,7 +59,7 @@ fn line<'a>(call: &Call<'a>, key: &Key, nonce: [u8; NONCE_BYTES]) -> Line<'a> {
 }
 
 fn record<'a>(call: &'a Call<'_>, outcome: &'a str, reason: Option<&'a str>, key: &Key) -> Record<'a> {
-    let Findings { account, truth, attempt, steps } = &call.findings;
+    let Findings { account, truth, attempt, unchecked, steps } = &call.findings;
     let fault = match call.outcome {
         Ok(Answer::DoneUntold(fault)) | Err(fault) => Some(fault),
         Ok(_) => None,
@@ -75,6 +75,7 @@ fn record<'a>(call: &'a Call<'_>, outcome: &'a str, reason: Option<&'a str>, key
         truth: truth.map(Truth::as_str),
         fault: fault.map(Fault::error_type),
         cause: call.panicked_at.as_deref().or(fault.map(|fault| fault.cause().as_str())),
+        unchecked: unchecked.as_ref().map(|fault| fault.cause().as_str()),
         account: account.as_ref().map(|email| key.account(email.as_str())),
         identity,
         attempt: *attempt,

@@ -44,6 +44,7 @@ pub fn effective(config: &Map<String, Value>) -> Vec<(&'static str, String)> {
         ("PASSWORD_MIN_LENGTH", or("PASSWORD_MIN_LENGTH", "8")),
         ("PASSWORD_HASH", or("PASSWORD_HASH", "pbkdf2-sha512")),
         ("PASSWORD_HASH_ROUNDS", or("PASSWORD_HASH_ROUNDS", "")),
+        ("BREACHED_PASSWORDS_URL", or("BREACHED_PASSWORDS_URL", "")),
         ("UNVERIFIED_DAYS", or("UNVERIFIED_DAYS", "7")),
         ("REVEAL_ACCOUNTS", or("REVEAL_ACCOUNTS", "false")),
         ("LOG_RETENTION_DAYS", or("LOG_RETENTION_DAYS", "30")),

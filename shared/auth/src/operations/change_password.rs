@@ -2,22 +2,25 @@
 
 use super::guessing::{Judge, Judged};
 use crate::limits::{Guess, Limits};
+use crate::password::is_breached;
 use crate::{
-    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password, Passwords,
-    Reason, Refusal, Step, Trail, Truth, Users, payload,
+    Answer, Breaches, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password,
+    Passwords, Reason, Refusal, Step, Trail, Truth, Users, payload,
 };
 use futures_util::future::join;
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct ChangePassword<U, L, M, C, E> {
+pub struct ChangePassword<U, L, M, B, C, E> {
     /// Where the account is.
     pub users: U,
     /// Counts the guesses.
     pub limits: L,
     /// Tells the owner.
     pub mailer: M,
+    /// Knows passwords that were published.
+    pub breaches: B,
     /// For the waits and the record.
     pub clock: C,
     /// For the new salt.
@@ -44,7 +47,7 @@ struct Payload {
     new_password: Password,
 }
 
-impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ChangePassword<U, L, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, B: Breaches, C: Clock, E: Entropy> Operation for ChangePassword<U, L, M, B, C, E> {
     const CONTRACT: Contract = Contract { name: "changePassword", flag: "changed" };
 
     type Request = Request;
@@ -61,6 +64,11 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ChangeP
         let Self { users, limits, mailer, passwords, letters, .. } = self;
         let judge = Judge { users, limits, mailer, passwords, letters, trail };
         let now = self.clock.now();
+        // As the rest of the policy before the ticket: whoever looks for a password that is accepted guesses at nothing.
+        if is_breached(&new_password, &self.breaches, trail).await {
+            trail.account(&email);
+            return Ok(Answer::refused(Reason::PasswordBreached));
+        }
         let user = match judge.judge(&email, &old_password, now).await? {
             Judged::Right(user) => user,
             Judged::Refused(answer) => return Ok(answer),

@@ -5,9 +5,10 @@
 
 use super::VERIFICATION_SECONDS;
 use crate::limits::{Limits, Occasion, Reservation};
+use crate::password::is_breached;
 use crate::{
-    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Name, NewPassword, NewUser, Operation, Password,
-    Passwords, Reason, Refusal, Step, Timestamp, Token, Trail, Truth, UserId, Users, payload,
+    Answer, Breaches, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, Name, NewPassword, NewUser, Operation,
+    Password, Passwords, Reason, Refusal, Step, Timestamp, Token, Trail, Truth, UserId, Users, payload,
 };
 use futures_util::future::join;
 use latchkey_salting::PasswordHash;
@@ -15,13 +16,15 @@ use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct CreateUser<U, L, M, C, E> {
+pub struct CreateUser<U, L, M, B, C, E> {
     /// Where the account goes.
     pub users: U,
     /// Counts the mails.
     pub limits: L,
     /// Takes the link to the mailbox.
     pub mailer: M,
+    /// Knows passwords that were published.
+    pub breaches: B,
     /// For the link's end.
     pub clock: C,
     /// For salt, token and identifier.
@@ -54,7 +57,7 @@ struct Payload {
     name: Option<String>,
 }
 
-impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for CreateUser<U, L, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, B: Breaches, C: Clock, E: Entropy> Operation for CreateUser<U, L, M, B, C, E> {
     const CONTRACT: Contract = Contract { name: "createUser", flag: "created" };
 
     type Request = Request;
@@ -72,11 +75,17 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for CreateU
         trail.account(&email);
         // Hashed before anything is known of the address, so that the time tells nothing of it.
         let hash = trail.step(Step::Hash, self.passwords.hash(&password, &self.entropy));
-        let reservation = trail.step(Step::Slot, self.limits.reserve_mail(Occasion::SignUp, &email, now));
+        let reservation = async {
+            if is_breached(&password, &self.breaches, trail).await {
+                return Ok(None);
+            }
+            trail.step(Step::Slot, self.limits.reserve_mail(Occasion::SignUp, &email, now)).await.map(Some)
+        };
         let (hash, reservation) = join(hash, reservation).await;
         let slot = match reservation? {
-            Reservation::Made(slot) => slot,
-            Reservation::Refused { retry_after } => {
+            None => return Ok(Answer::refused(Reason::PasswordBreached)),
+            Some(Reservation::Made(slot)) => slot,
+            Some(Reservation::Refused { retry_after }) => {
                 return Ok(Answer::refused_until(Reason::TooManyMails, retry_after));
             }
         };
@@ -92,7 +101,7 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for CreateU
     }
 }
 
-impl<U: Users, L, M: Mailer, C, E: Entropy> CreateUser<U, L, M, C, E> {
+impl<U: Users, L, M: Mailer, B, C, E: Entropy> CreateUser<U, L, M, B, C, E> {
     async fn store_and_tell(
         &self,
         email: &Email,

@@ -2,22 +2,25 @@
 
 use super::guessing::wrong_token;
 use crate::limits::{Guess, Limits};
+use crate::password::is_breached;
 use crate::{
-    Answer, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password, Passwords,
-    Reason, Refusal, Step, Token, Trail, Truth, Users, payload,
+    Answer, Breaches, Clock, Contract, Email, Entropy, Fault, Letters, Mailer, NewPassword, Operation, Password,
+    Passwords, Reason, Refusal, Step, Token, Trail, Truth, Users, payload,
 };
 use futures_util::future::join;
 use serde::Deserialize;
 
 /// The operation with its services.
 #[derive(Debug)]
-pub struct ResetPassword<U, L, M, C, E> {
+pub struct ResetPassword<U, L, M, B, C, E> {
     /// Where the account is.
     pub users: U,
     /// Counts the guesses.
     pub limits: L,
     /// Tells the owner.
     pub mailer: M,
+    /// Knows passwords that were published.
+    pub breaches: B,
     /// For the link's end.
     pub clock: C,
     /// For the new salt.
@@ -44,7 +47,7 @@ struct Payload {
     password: Password,
 }
 
-impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ResetPassword<U, L, M, C, E> {
+impl<U: Users, L: Limits, M: Mailer, B: Breaches, C: Clock, E: Entropy> Operation for ResetPassword<U, L, M, B, C, E> {
     const CONTRACT: Contract = Contract { name: "resetPassword", flag: "changed" };
 
     type Request = Request;
@@ -68,7 +71,13 @@ impl<U: Users, L: Limits, M: Mailer, C: Clock, E: Entropy> Operation for ResetPa
             trail.truth(truth);
             return wrong_token(&self.limits, Guess::ResetToken, &email, now, trail).await;
         }
-        let hash = trail.step(Step::Hash, self.passwords.hash(&password, &self.entropy)).await?;
+        let hash = trail.step(Step::Hash, self.passwords.hash(&password, &self.entropy));
+        let (hash, breached) = join(hash, is_breached(&password, &self.breaches, trail)).await;
+        if breached {
+            // The link is not spent.
+            return Ok(Answer::refused(Reason::PasswordBreached));
+        }
+        let hash = hash?;
         if !trail.step(Step::Store, self.users.reset_password(&email, &lost.hash(), &hash, now)).await? {
             // Somebody else was quicker with the same link.
             trail.truth(Truth::Outrun);

@@ -1,12 +1,14 @@
 //! The whole service in memory, for tests that live through it.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses what it needs")]
 
-use latchkey_auth::memory::{MemoryClock, MemoryEntropy, MemoryIdentities, MemoryLimits, MemoryMailer, MemoryUsers};
+use latchkey_auth::memory::{
+    MemoryBreaches, MemoryClock, MemoryEntropy, MemoryIdentities, MemoryLimits, MemoryMailer, MemoryUsers,
+};
 use latchkey_auth::{
     Answer, ChangePassword, CreateUser, Email, Fault, Findings, Letters, Login, LostPassword, Operation, Passwords,
     PendingVerification, ResetPassword, Token, Trail, User, UserId, VerifyUser, handle,
 };
-use latchkey_salting::{SampleHash, StoredHash};
+use latchkey_salting::{SampleHash, Scheme, StoredHash};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::time::Duration;
@@ -17,16 +19,34 @@ pub const OTHER: &str = "battery staple";
 pub const HOUR: u64 = 60 * 60;
 
 /// The whole service in memory.
-#[derive(Default)]
 pub struct World {
     pub users: MemoryUsers,
     pub limits: MemoryLimits,
     pub mailer: MemoryMailer,
     pub clock: MemoryClock,
     pub entropy: MemoryEntropy,
+    pub passwords: Passwords,
+    pub breaches: MemoryBreaches,
     pub reveal_accounts: bool,
     /// Of the last call.
     pub findings: RefCell<Findings>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            users: MemoryUsers::default(),
+            limits: MemoryLimits::default(),
+            mailer: MemoryMailer::default(),
+            clock: MemoryClock::default(),
+            entropy: MemoryEntropy::default(),
+            // The quickest that is allowed.
+            passwords: Passwords { scheme: Scheme::Argon2id, ..Passwords::default() },
+            breaches: MemoryBreaches::default(),
+            reveal_accounts: false,
+            findings: RefCell::default(),
+        }
+    }
 }
 
 impl World {
@@ -50,9 +70,10 @@ impl World {
             users: &self.users,
             limits: &self.limits,
             mailer: &self.mailer,
+            breaches: &self.breaches,
             clock: &self.clock,
             entropy: &self.entropy,
-            passwords: Passwords::default(),
+            passwords: self.passwords.clone(),
             letters: Self::letters(),
             verification_page: "https://pages.example/verify.html".to_owned(),
             unverified_seconds: 7 * 24 * HOUR,
@@ -62,11 +83,19 @@ impl World {
     }
 
     pub async fn verify(&self, email: &str, token: &str) -> Answer {
+        self.call_verify(email, token).await.expect("no fault")
+    }
+
+    pub async fn call_verify(&self, email: &str, token: &str) -> Result<Answer, Fault> {
         let operation = VerifyUser { users: &self.users, limits: &self.limits, clock: &self.clock };
-        self.call(operation, json!({ "email": email, "verify": token })).await.expect("no fault")
+        self.call(operation, json!({ "email": email, "verify": token })).await
     }
 
     pub async fn login(&self, email: &str, password: &str) -> Answer {
+        self.call_login(email, password).await.expect("no fault")
+    }
+
+    pub async fn call_login(&self, email: &str, password: &str) -> Result<Answer, Fault> {
         let operation = Login {
             users: &self.users,
             limits: &self.limits,
@@ -74,24 +103,29 @@ impl World {
             identities: MemoryIdentities,
             clock: &self.clock,
             entropy: &self.entropy,
-            passwords: Passwords::default(),
+            passwords: self.passwords.clone(),
             letters: Self::letters(),
         };
-        self.call(operation, json!({ "email": email, "password": password })).await.expect("no fault")
+        self.call(operation, json!({ "email": email, "password": password })).await
     }
 
     pub async fn change(&self, email: &str, old: &str, new: &str) -> Answer {
+        self.call_change(email, old, new).await.expect("no fault")
+    }
+
+    pub async fn call_change(&self, email: &str, old: &str, new: &str) -> Result<Answer, Fault> {
         let operation = ChangePassword {
             users: &self.users,
             limits: &self.limits,
             mailer: &self.mailer,
+            breaches: &self.breaches,
             clock: &self.clock,
             entropy: &self.entropy,
-            passwords: Passwords::default(),
+            passwords: self.passwords.clone(),
             letters: Self::letters(),
         };
         let payload = json!({ "email": email, "oldPassword": old, "newPassword": new });
-        self.call(operation, payload).await.expect("no fault")
+        self.call(operation, payload).await
     }
 
     pub async fn lose(&self, email: &str) -> Result<Answer, Fault> {
@@ -109,17 +143,22 @@ impl World {
     }
 
     pub async fn reset(&self, email: &str, token: &str, password: &str) -> Answer {
+        self.call_reset(email, token, password).await.expect("no fault")
+    }
+
+    pub async fn call_reset(&self, email: &str, token: &str, password: &str) -> Result<Answer, Fault> {
         let operation = ResetPassword {
             users: &self.users,
             limits: &self.limits,
             mailer: &self.mailer,
+            breaches: &self.breaches,
             clock: &self.clock,
             entropy: &self.entropy,
-            passwords: Passwords::default(),
+            passwords: self.passwords.clone(),
             letters: Self::letters(),
         };
         let payload = json!({ "email": email, "lost": token, "password": password });
-        self.call(operation, payload).await.expect("no fault")
+        self.call(operation, payload).await
     }
 
     /// Waits until another mail may be sent.
