@@ -114,3 +114,45 @@ async fn call<O: Operation>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_runtime::Context;
+    use latchkey_auth::{Contract, Refusal};
+
+    /// Panics over every payload but an empty object.
+    struct Panics;
+
+    impl Operation for Panics {
+        const CONTRACT: Contract = Contract { name: "panics", flag: "done" };
+
+        type Request = String;
+
+        fn parse(&self, payload: &str) -> Result<String, Refusal> {
+            Ok(payload.to_owned())
+        }
+
+        async fn run(&self, request: String, _trail: &Trail<'_>) -> Result<Answer, Fault> {
+            assert!(request == "{}", "the payload is {request}");
+            Ok(Answer::Done)
+        }
+    }
+
+    async fn answer(payload: &str) -> Result<Value, Diagnostic> {
+        let key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+        let payload = RawValue::from_string(payload.to_owned()).unwrap();
+        call(&Panics, &key, LambdaEvent::new(payload, Context::default())).await
+    }
+
+    #[test]
+    fn a_panic_ends_one_call_as_a_fault_that_quotes_nothing_and_the_next_call_works() {
+        let event_loop = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        event_loop.block_on(async {
+            let fault = answer(r#"{"password":"marked"}"#).await.unwrap_err();
+            assert_eq!(fault.error_type, "InternalFault");
+            assert!(!fault.error_message.contains("marked"));
+            assert_eq!(answer("{}").await.unwrap(), serde_json::json!({ "done": true }));
+        });
+    }
+}
