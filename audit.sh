@@ -26,7 +26,8 @@ case $since in
   *) fail "--since takes minutes, hours or days: 15m, 1h or 7d" ;;
 esac
 
-prepare
+# Standard output is for the records.
+prepare >&2
 AUDIT_KEY=$(aws lambda get-function-configuration --function-name "${FUNCTION_PREFIX}Login" \
   --query Environment.Variables.AUDIT_KEY --output text 2>/dev/null) ||
   fail "the functions are not there, or you may not read their settings: run ./deploy.sh first"
