@@ -48,7 +48,7 @@ step 'formatting'
 cargo fmt --all --check
 
 step 'scripts and template'
-shellcheck -x ./*.sh scripts/*.sh .ci/run
+shellcheck -x ./*.sh scripts/*.sh bench/*.sh .ci/run
 cfn-lint template.yaml
 
 step 'the tests that SECURITY.md names'

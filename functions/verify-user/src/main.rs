@@ -8,7 +8,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
-        let users = DynamoUsers::new(&aws, settings.table()?);
+        let users = DynamoUsers::new(&aws.sdk, settings.table()?);
+        aws.prepare(vec![users.service(1)]);
         Ok(VerifyUser { users: users.clone(), limits: users, clock: SystemClock })
     })
 }

@@ -14,14 +14,17 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use latchkey_auth::{
     Email, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users,
 };
-use latchkey_aws::SdkConfig;
+use latchkey_aws::{SdkConfig, Service};
 use latchkey_salting::{PasswordHash, StoredHash};
 use record::{number, text};
+
+/// What the endpoints of DynamoDB begin with.
+const ENDPOINT: &str = "dynamodb";
 
 /// The user table.
 #[derive(Clone, Debug)]
 pub struct DynamoUsers {
-    client: Client,
+    client: latchkey_aws::Client<Client>,
     table: String,
 }
 
@@ -29,7 +32,13 @@ impl DynamoUsers {
     /// A table of this name.
     #[must_use]
     pub fn new(aws: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(aws), table }
+        Self { client: latchkey_aws::client(aws, Client::new), table }
+    }
+
+    /// The service, of which a call uses so many connections at once.
+    #[must_use]
+    pub fn service(&self, connections: usize) -> Service {
+        Service::new(ENDPOINT, connections, &self.client)
     }
 
     fn update(&self, email: &Email, condition: &str, change: &str) -> UpdateItemFluentBuilder {
@@ -258,5 +267,22 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":now", number(now)),
         )
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+    use futures_util::FutureExt;
+
+    #[test]
+    fn the_sdk_calls_the_service_where_connections_are_opened() {
+        for region in ["us-east-1", "eu-west-1", "us-gov-west-1"] {
+            let region_of = Params::builder().region(region).build().unwrap();
+            let resolver = DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&region_of).now_or_never().unwrap().unwrap();
+            assert_eq!(endpoint.url(), format!("https://{ENDPOINT}.{region}.amazonaws.com"));
+        }
     }
 }
