@@ -27,11 +27,13 @@ for target in $(cargo +nightly fuzz list); do
   log=$logs/$target.log
   # The seeds are read only; what the fuzzer finds worth keeping goes into the corpus.
   mkdir -p "fuzz/corpus/$target"
+  # The log ends in pages of stack; the line below says what they are about.
   long "$target" "$log" cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-    -max_total_time="$seconds" -max_len=40000 -timeout=10 -print_final_stats=1 || {
-    input=$(grep -o 'fuzz/artifacts/[^[:space:]]*' "$log" | tail -n 1 || true)
+    -max_total_time="$seconds" -max_len=40000 -timeout=10 -print_final_stats=1 2>/dev/null || {
+    input=$(grep -oE 'fuzz/artifacts/[a-z_]+/(crash|leak|oom|timeout)-[0-9a-f]+' "$log" | tail -n 1 || true)
+    rule=$(grep -A 1 'panicked at' "$log" | tail -n 1 | cut -c 1-150 || true)
     [ -n "$input" ] || fail "$target did not run; see $log"
-    fail "$target: $input breaks a promise; once more: cargo +nightly fuzz run $target $input"
+    fail "$target: $input breaks a promise (${rule:-see $log}); once more: cargo +nightly fuzz run $target $input"
   }
   say "$target: $(figure "$log" number_of_executed_units:) inputs in $seconds s, $(figure "$log" cov:) edges covered," \
     "$(figure "$log" peak_rss_mb:) MB of memory at most, nothing found"
