@@ -46,6 +46,8 @@ fi
 
 step 'formatting'
 cargo fmt --all --check
+# The fuzzer is a workspace of its own, which only ./fuzz.sh builds.
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 step 'scripts and template'
 shellcheck -x ./*.sh scripts/*.sh bench/*.sh .ci/run
