@@ -46,8 +46,9 @@ fi
 
 step 'formatting'
 cargo fmt --all --check
-# The fuzzer is a workspace of its own, which only ./fuzz.sh builds.
+# The fuzzer and the benchmark of the hashes are workspaces of their own, which only ./fuzz.sh and ./bench.sh build.
 cargo fmt --manifest-path fuzz/Cargo.toml --check
+cargo fmt --manifest-path bench/hashes/Cargo.toml --check
 
 step 'scripts and template'
 shellcheck -x ./*.sh scripts/*.sh bench/*.sh .ci/run
