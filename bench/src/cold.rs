@@ -28,6 +28,60 @@ struct Series {
 
 /// Measures every function, and prints the table.
 pub(crate) async fn run(target: &Path, starts: usize) -> Result<(), Failed> {
+    head(starts);
+    let mut report = Map::new();
+    for function in FUNCTIONS {
+        let mut series = Series::default();
+        for _ in 0..starts {
+            measure(&mut series, &binary(target, function), function).await?;
+        }
+        report.insert(function.to_owned(), describe(function, &series));
+    }
+    keep(target, "cold", &Value::Object(report))
+}
+
+/// One start of a binary, its first call and the next ones.
+async fn measure(series: &mut Series, binary: &Path, function: &str) -> Result<(), Failed> {
+    let event = event(function).to_string();
+    let backends = Backends::behind(NETWORK).await?;
+    backends.behave(willing());
+    let environment = Environment::start(binary, &variables(&backends)).await?;
+    let outcome = environment.call(event.clone()).await?;
+    if outcome.failed {
+        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
+    }
+    let first = milliseconds(outcome.duration);
+    series.new_connections += backends.counts().1;
+    let mut warm = Vec::with_capacity(WARM);
+    for _ in 0..WARM {
+        warm.push(milliseconds(environment.call(event.clone()).await?.duration));
+    }
+    series.first.push(first);
+    series.warm.push(median(&warm));
+    series.more.push(first - median(&warm));
+    Ok(())
+}
+
+/// Prints a line of the table, and gives it as JSON.
+fn describe(name: &str, series: &Series) -> Value {
+    let spread = |values: &[f64]| {
+        format!("{:.2} ({:.2} to {:.2})", median(values), quantile(values, 0.25), quantile(values, 0.75))
+    };
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let opened = series.new_connections as f64 / series.first.len() as f64;
+    println!(
+        "| {name} | {} | {} | {} | {opened:.1} |",
+        spread(&series.first),
+        spread(&series.warm),
+        spread(&series.more)
+    );
+    json!({
+        "firstCallMs": median(&series.first), "warmCallMs": median(&series.warm),
+        "moreMs": median(&series.more), "connectionsOpened": opened,
+    })
+}
+
+fn head(starts: usize) {
     println!(
         "\nThe first call over TLS, {} ms to the services and back: median (quartiles) of {starts} starts. The event waits when \
          the function asks for it.\n",
@@ -35,51 +89,20 @@ pub(crate) async fn run(target: &Path, starts: usize) -> Result<(), Failed> {
     );
     println!("| function | first call, ms | warm call, ms | more, ms | connections that the first call opened |");
     println!("|---|---|---|---|---|");
-    let mut report = Map::new();
-    for function in FUNCTIONS {
-        let series = measure(target, function, starts).await?;
-        let spread = |values: &[f64]| {
-            format!("{:.2} ({:.2} to {:.2})", median(values), quantile(values, 0.25), quantile(values, 0.75))
-        };
-        #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-        let opened = series.new_connections as f64 / starts as f64;
-        println!(
-            "| {function} | {} | {} | {} | {opened:.1} |",
-            spread(&series.first),
-            spread(&series.warm),
-            spread(&series.more)
-        );
-        report.insert(
-            function.to_owned(),
-            json!({
-                "firstCallMs": median(&series.first), "warmCallMs": median(&series.warm),
-                "moreMs": median(&series.more), "connectionsOpened": opened,
-            }),
-        );
-    }
-    keep(target, "cold", &Value::Object(report))
 }
 
-async fn measure(target: &Path, function: &str, starts: usize) -> Result<Series, Failed> {
-    let mut series = Series::default();
-    let event = event(function).to_string();
-    for _ in 0..starts {
-        let backends = Backends::behind(NETWORK).await?;
-        backends.behave(willing());
-        let environment = Environment::start(&binary(target, function), &variables(&backends)).await?;
-        let outcome = environment.call(event.clone()).await?;
-        if outcome.failed {
-            return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
+/// Several builds of login beside each other, in turns.
+pub(crate) async fn compare(builds: &[(&str, &str)], starts: usize) -> Result<(), Failed> {
+    let mut all: Vec<Series> = builds.iter().map(|_| Series::default()).collect();
+    for run in 0..starts {
+        for turn in 0..builds.len() {
+            let build = (run + turn) % builds.len();
+            measure(&mut all[build], Path::new(builds[build].1), "login").await?;
         }
-        let first = milliseconds(outcome.duration);
-        series.new_connections += backends.counts().1;
-        let mut warm = Vec::with_capacity(WARM);
-        for _ in 0..WARM {
-            warm.push(milliseconds(environment.call(event.clone()).await?.duration));
-        }
-        series.first.push(first);
-        series.warm.push(median(&warm));
-        series.more.push(first - median(&warm));
     }
-    Ok(series)
+    head(starts);
+    for ((name, _), series) in builds.iter().zip(&all) {
+        describe(name, series);
+    }
+    Ok(())
 }

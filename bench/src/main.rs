@@ -47,7 +47,13 @@ fn main() -> ExitCode {
             Ok(pairs) => event_loop.block_on(silence::run(&target, pairs)),
             Err(_) => return failed(&"silence takes a number of pairs"),
         },
-        ["compare", builds @ ..] if !builds.is_empty() => event_loop.block_on(speed::compare(builds, RUNS)),
+        ["compare", builds @ ..] if builds.iter().all(|build| build.contains('=')) => {
+            let builds: Vec<_> = builds.iter().filter_map(|build| build.split_once('=')).collect();
+            event_loop.block_on(async {
+                speed::compare(&builds, RUNS).await?;
+                cold::compare(&builds, RUNS).await
+            })
+        }
         ["targets"] => targets::run(&target),
         _ => return failed(&USAGE),
     };

@@ -101,10 +101,9 @@ pub(crate) async fn run(target: &Path, runs: usize) -> Result<(), Failed> {
     keep(target, "speed", &Value::Object(report))
 }
 
-/// Several builds of login beside each other, in turns: `NAME=PATH` each, the first of them the one that the others are
+/// Several builds of login beside each other, in turns: a name and a file each, the first of them the one that the others are
 /// compared with.
-pub(crate) async fn compare(builds: &[&str], runs: usize) -> Result<(), Failed> {
-    let builds: Vec<_> = builds.iter().filter_map(|build| build.split_once('=')).collect();
+pub(crate) async fn compare(builds: &[(&str, &str)], runs: usize) -> Result<(), Failed> {
     let backends = Backends::start().await?;
     backends.behave(willing());
     let mut all: Vec<Series> = builds.iter().map(|_| Series::default()).collect();
