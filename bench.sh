@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures the functions as they are deployed: ./bench.sh [speed|silence|load|pages]; the first two if none is named.
 # speed: start, calls, CPU, memory and size, beside an empty function. silence: whether the time of an answer tells who
-# has an account. Tables on standard output, JSON in target/bench. See docs/performance.md and docs/silence.md.
+# has an account. load: fifty people at once on the whole journey. pages: what each page weighs. Tables on standard output,
+# JSON in target/bench. See docs/performance.md, docs/silence.md and docs/scale.md.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh

@@ -116,7 +116,7 @@ impl Browser {
         self.command("chromium/network_conditions", &json!({ "network_conditions": conditions })).await;
     }
 
-    /// What the driver answers to a command that WebDriver does not know.
+    /// What the driver answers to a command beyond the standard's.
     async fn command(&self, path: &str, input: &Value) -> Value {
         let session = self.page.session_id().await.unwrap().unwrap();
         let address = format!("{}/session/{session}/{path}", self.address);

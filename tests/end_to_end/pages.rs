@@ -6,6 +6,7 @@
 use crate::account::{Account, address};
 use crate::browser::Browser;
 use crate::service::{Service, target};
+use bench::statistics::median;
 use fantoccini::Locator;
 use serde_json::{Value, json};
 
@@ -19,10 +20,11 @@ const PAGES: [&str; 7] = [
     "changePassword.html",
 ];
 
-/// The most that a page may weigh with all that it loads, compressed; and the most requests, the page's own among them:
-/// style, logo, settings, library, signature, page script, and what several pages share.
+/// The most that a page may weigh with all that it loads, compressed.
 const HEAVIEST: u64 = 20 * 1024;
-const MOST_REQUESTS: usize = 9;
+
+/// First visits to each page, of which the median is printed.
+const VISITS: usize = 3;
 
 /// Opens the inbox and follows the link of the newest mail to this address.
 async fn follow_mailed_link(browser: &Browser, service: &Service, email: &str) {
@@ -234,6 +236,7 @@ const MEASURE: &str = "
         return {
             painted: paints.find((entry) => entry.name === 'first-contentful-paint')?.startTime,
             shifted: shifts.reduce((sum, entry) => sum + entry.value, 0),
+            moved: shifts.flatMap((entry) => entry.sources.map((source) => source.node?.id || source.node?.nodeName)),
             requests,
         };
     })().then(done, (error) => done(String(error)));
@@ -256,7 +259,7 @@ async fn visit(url: &str, slow: bool) -> Value {
 async fn a_page_is_light_asks_for_no_more_than_it_must_and_nothing_in_it_moves() {
     let service = Service::running();
     println!(
-        "\n| page | requests, at most {MOST_REQUESTS} | bytes as stored | gzip, at most {HEAVIEST} | layout shift, 0 | slow, 0 | first contentful paint, below 300 ms | slow |"
+        "\n| page | requests | bytes as stored | gzip, at most {HEAVIEST} | layout shift, 0 | slow, 0 | first contentful paint, below 300 ms | slow |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     let mut all = Vec::new();
@@ -268,21 +271,31 @@ async fn a_page_is_light_asks_for_no_more_than_it_must_and_nothing_in_it_moves()
             _ => "",
         };
         let url = format!("{}{link}", service.page(page));
-        let (measured, slow) = (visit(&url, false).await, visit(&url, true).await);
+        let mut visits = Vec::new();
+        for _ in 0..VISITS {
+            visits.push(visit(&url, false).await);
+        }
+        let slow = visit(&url, true).await;
+        let number = |visit: &Value, what: &str| visit[what].as_f64().unwrap();
+        let painted = median(&visits.iter().map(|visit| number(visit, "painted")).collect::<Vec<_>>()).round();
+        let painted_slowly = number(&slow, "painted").round();
+        let [shifted, shifted_slowly] = [&visits[0], &slow].map(|visit| number(visit, "shifted"));
+        let measured = &visits[0];
         let requests = measured["requests"].as_array().unwrap();
         let sum = |what: &str| requests.iter().map(|request| request[what].as_u64().unwrap()).sum::<u64>();
         let (bytes, compressed) = (sum("bytes"), sum("compressed"));
-        let [painted, painted_slowly] = [&measured, &slow].map(|visit| visit["painted"].as_f64().unwrap().round());
-        let [shifted, shifted_slowly] = [&measured, &slow].map(|visit| visit["shifted"].as_f64().unwrap());
         println!(
             "| {page} | {} | {bytes} | {compressed} | {shifted} | {shifted_slowly} | {painted} | {painted_slowly} |",
             requests.len()
         );
-        all.push(json!({ "page": page, "measured": measured, "slow": slow }));
+        all.push(json!({ "page": page, "visits": visits, "slow": slow }));
 
-        assert!(requests.len() <= MOST_REQUESTS, "{page}: {requests:?}");
+        // Itself, style, logo, settings, library, signature, its script, what all share; and what forms share or what tells
+        // who is logged in, or both.
+        let due = if page == "login.html" { 10 } else { 9 };
+        assert_eq!(requests.len(), due, "{page}: {requests:?}");
         assert!(compressed <= HEAVIEST, "{page}: {compressed} bytes");
-        assert!(shifted == 0.0 && shifted_slowly == 0.0, "{page} moves: {shifted}, {shifted_slowly} when slow");
+        assert!(shifted == 0.0 && shifted_slowly == 0.0, "{page}: {} {}", measured["moved"], slow["moved"]);
     }
     let folder = target().join("bench");
     std::fs::create_dir_all(&folder).unwrap();
