@@ -319,7 +319,8 @@ fn show(report: &Report, people: u32, seconds: f64) {
     println!("\n{people} people at once, {seconds:.0} seconds until the last had finished the journey begun in time");
     println!("\n| | target | here |\n|---|---|---|");
     println!("| wrong answers | 0 | {} |", report.wrong.len());
-    println!("| lost accounts | 0 | {} of {} |", report.lost.len(), report.accounts.len());
+    println!("| lost accounts | 0 | {} |", report.lost.len());
+    println!("| accounts made, and found again afterwards | all | {}, {found} |", report.accounts.len());
     println!("| refusals of what a function itself had repeated | 0 | {} |", report.repeated.values().sum::<usize>());
     println!("| whole journeys | | {} |", report.journeys);
     println!("| journeys given up after {TRIES} tries | | {} |", report.given_up);
