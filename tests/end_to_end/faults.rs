@@ -1,7 +1,7 @@
 //! What the deployed functions make of services that fail, and how often they ask them. Not on the local cloud: a stub
 //! fails as it is told to.
 
-use crate::service::root;
+use crate::service::target;
 use bench::backends::{Backends, Behaviour, Call, Failure};
 use bench::functions::{FUNCTIONS, account, binary, event, variables};
 use bench::lambda::Environment;
@@ -9,7 +9,6 @@ use bench::network::Network;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 const FAILURES: [Failure; 5] =
@@ -17,10 +16,6 @@ const FAILURES: [Failure; 5] =
 
 /// The functions' timeout in `template.yaml`, less a second.
 const BUDGET: Duration = Duration::from_secs(14);
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
 
 /// The calls of a function that succeeds, and how many of each.
 fn calls(function: &str) -> &'static [(Call, usize)] {

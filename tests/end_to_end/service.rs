@@ -30,6 +30,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
 }
 
+/// Where builds and results are kept.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// What `local.sh` started.
 pub(crate) struct Service {
     settings: HashMap<String, String>,
@@ -99,12 +104,17 @@ impl Service {
 
     /// Someone without an account, with the credentials that the pages give to everybody.
     pub(crate) async fn guest(&self) -> Caller {
+        self.new_guest().await.unwrap()
+    }
+
+    /// As [`Self::guest`], or the code of the refusal.
+    pub(crate) async fn new_guest(&self) -> Result<Caller, String> {
         // Unsigned on AWS; the emulator looks at no signature either.
         let cognito = self.owner().cognito;
         let pool = self.setting("IDENTITY_POOL_ID");
-        let id = cognito.get_id().identity_pool_id(pool).send().await.unwrap().identity_id.unwrap();
-        let answer = cognito.get_credentials_for_identity().identity_id(id).send().await.unwrap();
-        self.caller(temporary(answer.credentials.unwrap()))
+        let id = cognito.get_id().identity_pool_id(pool).send().await.map_err(|error| code(&error))?.identity_id;
+        let answer = cognito.get_credentials_for_identity().set_identity_id(id).send().await;
+        Ok(self.caller(temporary(answer.map_err(|error| code(&error))?.credentials.unwrap())))
     }
 
     /// Someone with the credentials that a login's token is exchanged for, or the code of the refusal.
@@ -176,6 +186,9 @@ fn temporary(credentials: cognito::types::Credentials) -> Credentials {
     )
 }
 
+/// The code of a call that the service did not answer.
+pub(crate) const UNREACHED: &str = "unreached";
+
 /// The code of what a service refused.
 pub(crate) fn code<E, R>(error: &aws_smithy_runtime_api::client::result::SdkError<E, R>) -> String
 where
@@ -184,7 +197,7 @@ where
 {
     match error.as_service_error() {
         Some(error) => error.code().unwrap_or("no code").to_owned(),
-        None => panic!("the service was not reached: {error}"),
+        None => format!("{UNREACHED}: {error}"),
     }
 }
 
@@ -262,6 +275,11 @@ impl Mail {
         let link = self.text.split_whitespace().find(|word| word.starts_with("http")).expect("the mail has a link");
         assert!(self.html.contains(&link.replace('&', "&amp;")), "the HTML part has the same link");
         link.to_owned()
+    }
+
+    /// Whether its link says something under a name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.text.contains(&format!("&{name}="))
     }
 
     /// What the link says under a name, decoded.
