@@ -10,7 +10,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
-        let users = DynamoUsers::new(&aws.sdk, settings.table()?);
+        let users = DynamoUsers::new(&aws.sdk, settings.table()?, &SystemEntropy);
         let identities =
             CognitoIdentities::new(&aws.sdk, settings.identity_pool_id()?, settings.developer_provider_name()?);
         aws.prepare(vec![users.service(2), identities.service(1)]);

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
-        let users = DynamoUsers::new(&aws.sdk, settings.table()?);
+        let users = DynamoUsers::new(&aws.sdk, settings.table()?, &SystemEntropy);
         let mailer = SesMailer::new(&aws.sdk, settings.sender()?);
         aws.prepare(vec![users.service(1), mailer.service(1)]);
         Ok(ResetPassword {
