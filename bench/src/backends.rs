@@ -42,7 +42,8 @@ impl Call {
         // A counter's key is no address.
         let counter = body["Key"]["email"]["S"].as_str().is_some_and(|key| !key.contains('@'));
         Some(match target.rsplit('.').next()? {
-            "GetItem" => Self::GetItem,
+            // Anything else may miss the write of a moment ago.
+            "GetItem" if body["ConsistentRead"] == true => Self::GetItem,
             "PutItem" => Self::PutItem,
             "UpdateItem" if counter => Self::Count,
             "UpdateItem" => Self::UpdateItem,
@@ -144,7 +145,9 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
 }
 
 async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
-    let range = request.uri().path().strip_prefix("/range/").map(str::to_owned);
+    // Without padding, the size of the answer would tell which range it is.
+    let padded = request.headers().get("add-padding").is_some_and(|value| value == "true");
+    let range = request.uri().path().strip_prefix("/range/").filter(|_| padded).map(str::to_owned);
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);

@@ -20,3 +20,4 @@ mod sample;
 mod scripts;
 mod service;
 mod set_up;
+mod table;

@@ -13,6 +13,7 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
+use latchkey_dynamodb::DynamoUsers;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -73,16 +74,26 @@ impl Service {
             .build()
     }
 
-    /// The owner of the account, who may do everything.
-    pub(crate) fn owner(&self) -> Caller {
-        let key = Credentials::new(
+    fn owners_key(&self) -> Credentials {
+        Credentials::new(
             self.setting("AWS_ACCESS_KEY_ID"),
             self.setting("AWS_SECRET_ACCESS_KEY"),
             None,
             None,
             "local.sh",
-        );
-        self.caller(key)
+        )
+    }
+
+    /// The owner of the account, who may do everything.
+    pub(crate) fn owner(&self) -> Caller {
+        self.caller(self.owners_key())
+    }
+
+    /// The running service, and its table as the functions see it.
+    pub(crate) fn with_table() -> (Self, DynamoUsers) {
+        let service = Self::running();
+        let users = DynamoUsers::new(&service.config(service.owners_key()), service.setting("DDB_TABLE").to_owned());
+        (service, users)
     }
 
     fn caller(&self, credentials: Credentials) -> Caller {
