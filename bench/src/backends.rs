@@ -82,6 +82,8 @@ pub struct Behaviour {
     pub conditions_hold: bool,
     /// The SHA-1, in upper case, of the only password that was published.
     pub published: Option<String>,
+    /// Whether the answer about published passwords has more bytes than anybody should read.
+    pub flood: bool,
 }
 
 #[derive(Debug, Default)]
@@ -187,7 +189,9 @@ fn succeeds(call: Call, behaviour: &Behaviour, prefix: &str) -> Response<Full<By
             let suffix = behaviour.published.as_deref().and_then(|sha1| sha1.strip_prefix(prefix));
             // With a line of padding, as the real service answers.
             let padding = "011053FD0102E94D6AE2F8B83D76FAF94F6:0";
-            respond(StatusCode::OK, suffix.map_or_else(String::new, |suffix| format!("{suffix}:37\r\n")) + padding)
+            let lines = if behaviour.flood { 10_000 } else { 1 };
+            let found = suffix.map_or_else(String::new, |suffix| format!("{suffix}:37\r\n"));
+            respond(StatusCode::OK, found + &format!("{padding}\r\n").repeat(lines))
         }
         Call::SendEmail => respond(
             StatusCode::OK,
