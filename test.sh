@@ -54,11 +54,11 @@ step 'scripts and template'
 shellcheck -x ./*.sh scripts/*.sh bench/*.sh .ci/run
 cfn-lint template.yaml
 
-step 'the tests that SECURITY.md names'
+step 'the tests that SECURITY.md and docs/defences.md name'
 # shellcheck disable=SC2016 # the backquotes are Markdown's
-names=$(grep -o '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md | tr -d '`' | sort -u)
+names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
 for name in $names; do
-  grep -rqE "(fn|def) $name\b" tests shared bench || fail "SECURITY.md names the test $name, which does not exist"
+  grep -rqE "(fn|def) $name\b" tests shared tools bench || fail "the test $name is named, and does not exist"
 done
 
 step 'lints'

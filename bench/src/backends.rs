@@ -46,7 +46,8 @@ impl Call {
         // A counter's key is no address.
         let counter = body["Key"]["email"]["S"].as_str().is_some_and(|key| !key.contains('@'));
         Some(match target.rsplit('.').next()? {
-            "GetItem" => Self::GetItem,
+            // Anything else may miss the write of a moment ago.
+            "GetItem" if body["ConsistentRead"] == true => Self::GetItem,
             "PutItem" => Self::PutItem,
             "UpdateItem" if counter => Self::Count,
             "UpdateItem" => Self::UpdateItem,
@@ -85,6 +86,8 @@ pub struct Behaviour {
     pub conditions_hold: bool,
     /// The SHA-1, in upper case, of the only password that was published.
     pub published: Option<String>,
+    /// Whether the answer about published passwords has more bytes than anybody should read.
+    pub flood: bool,
 }
 
 #[derive(Debug, Default)]
@@ -181,7 +184,9 @@ async fn answer(
         lock(state).opened.send_modify(|opened| *opened += usize::from(is_new));
         return Ok(respond(StatusCode::OK, "healthy".to_owned()));
     }
-    let range = request.uri().path().strip_prefix("/range/").map(str::to_owned);
+    // Without padding, the size of the answer would tell which range it is.
+    let padded = request.headers().get("add-padding").is_some_and(|value| value == "true");
+    let range = request.uri().path().strip_prefix("/range/").filter(|_| padded).map(str::to_owned);
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -222,7 +227,9 @@ fn succeeds(call: Call, behaviour: &Behaviour, prefix: &str) -> Response<Full<By
             let suffix = behaviour.published.as_deref().and_then(|sha1| sha1.strip_prefix(prefix));
             // With a line of padding, as the real service answers.
             let padding = "011053FD0102E94D6AE2F8B83D76FAF94F6:0";
-            respond(StatusCode::OK, suffix.map_or_else(String::new, |suffix| format!("{suffix}:37\r\n")) + padding)
+            let lines = if behaviour.flood { 10_000 } else { 1 };
+            let found = suffix.map_or_else(String::new, |suffix| format!("{suffix}:37\r\n"));
+            respond(StatusCode::OK, found + &format!("{padding}\r\n").repeat(lines))
         }
         Call::SendEmail => respond(
             StatusCode::OK,

@@ -206,7 +206,7 @@ async fn the_trail_tells_the_operator_what_the_answers_do_not() {
 }
 
 /// The only line of a call's log, without what differs from call to call.
-async fn line(guest: &Caller, operation: &str, payload: &Value) -> (Value, usize) {
+async fn line(guest: &Caller, operation: &str, payload: &Value, nonces: &mut BTreeSet<String>) -> (Value, usize) {
     let answer = guest.invoke(operation, Some("live"), payload.to_string()).await.unwrap();
     let lines: Vec<_> = answer.log.lines().filter(|line| line.starts_with('{')).collect();
     assert_eq!(lines.len(), 1, "one line for {operation}");
@@ -214,6 +214,8 @@ async fn line(guest: &Caller, operation: &str, payload: &Value) -> (Value, usize
     let fields = line.as_object_mut().unwrap();
     fields.remove("requestId").unwrap();
     let sealed = fields.remove("audit").unwrap();
+    // Its 24 bytes stand in front, as 32 characters.
+    assert!(nonces.insert(text(&json!({ "audit": sealed }), "audit")[..32].to_owned()), "a nonce is never used again");
     (line, sealed.as_str().unwrap().len())
 }
 
@@ -223,6 +225,7 @@ async fn the_log_of_a_call_is_the_same_whoever_has_an_account() {
     let (known, unverified) = (Account::verified(&service, "known").await, Account::signed_up(&service, "new").await);
     let guest = &known.guest;
     let unknown = address("unknown");
+    let mut nonces = BTreeSet::new();
     for operation in ["createUser", "login", "lostPassword", "verifyUser", "resetPassword"] {
         let mut lines = Vec::new();
         for email in [&known.email, &unverified.email, &unknown] {
@@ -236,7 +239,7 @@ async fn the_log_of_a_call_is_the_same_whoever_has_an_account() {
                 }
                 _ => json!({ "email": email, "password": format!("a password for {operation}") }),
             };
-            lines.push(line(guest, operation, &payload).await);
+            lines.push(line(guest, operation, &payload, &mut nonces).await);
         }
         assert!(lines.iter().all(|line| *line == lines[0]), "{operation}: {lines:?}");
     }

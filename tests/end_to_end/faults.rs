@@ -192,5 +192,9 @@ async fn a_range_service_that_fails_in_any_way_keeps_nobody_from_signing_up() {
             assert!(done(&outcome.body), "{function} {failure:?}");
             assert!(outcome.duration < BUDGET, "{function} {failure:?}");
         }
+        // More than anybody should read is not read, whatever stands in it.
+        let published = Some(PUBLISHED.to_owned());
+        backends.behave(Behaviour { published, flood: true, ..services(function, None) });
+        assert!(done(&environment.call(event(function).to_string()).await.unwrap().body), "{function} flood");
     }
 }

@@ -21,3 +21,4 @@ mod sample;
 mod scripts;
 mod service;
 mod set_up;
+mod table;

@@ -1,11 +1,13 @@
 //! What IAM lets guests and users do: their operations, and nothing else.
 
-use crate::account::{Account, text};
+use crate::account::{Account, address, text};
+use crate::scripts::run;
 use crate::service::{Caller, Service, code};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether a code says that IAM refused: the services spell it in two ways.
@@ -86,6 +88,158 @@ async fn a_user_calls_everything_that_a_guest_may_and_changes_passwords() {
             let answer = user.invoke(operation, qualifier, "{}".to_owned()).await.unwrap();
             assert_eq!(answer.payload["reason"], "invalid_request", "{operation} {qualifier:?}");
         }
+    }
+}
+
+/// The roles of the stack, by their names in the template, as IAM has them.
+async fn roles(service: &Service) -> HashMap<String, Value> {
+    let stack = service.setting("FUNCTION_PREFIX");
+    let list = ["cloudformation", "list-stack-resources", "--stack-name", stack, "--output", "json"];
+    let resources: Value = serde_json::from_str(&run(service, "aws", &list).await.unwrap()).unwrap();
+    let list = ["iam", "get-account-authorization-details", "--filter", "Role", "--output", "json"];
+    let all: Value = serde_json::from_str(&run(service, "aws", &list).await.unwrap()).unwrap();
+    let resources = resources["StackResourceSummaries"].as_array().unwrap();
+    let roles = resources.iter().filter(|resource| resource["ResourceType"] == "AWS::IAM::Role");
+    roles
+        .map(|resource| {
+            let name = &resource["PhysicalResourceId"];
+            let role = all["RoleDetailList"].as_array().unwrap().iter().find(|role| role["RoleName"] == *name);
+            (text(resource, "LogicalResourceId").to_owned(), role.unwrap().clone())
+        })
+        .collect()
+}
+
+/// That a role has one policy, with these statements, and nothing else.
+#[track_caller]
+fn assert_allows(role: &Value, statements: &[Value]) {
+    assert_eq!(role["AttachedManagedPolicies"], json!([]), "{}", role["RoleName"]);
+    let policies = role["RolePolicyList"].as_array().unwrap();
+    assert_eq!(policies.len(), 1, "{}", role["RoleName"]);
+    assert_eq!(policies[0]["PolicyDocument"]["Statement"], json!(statements), "{}", role["RoleName"]);
+}
+
+#[tokio::test]
+async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_its_own_log_group() {
+    let service = Service::running();
+    let roles = roles(&service).await;
+    let (region, prefix) = (service.setting("AWS_REGION"), service.setting("FUNCTION_PREFIX"));
+    let arn = |of: &str, what: &str| format!("arn:aws:{of}:{region}:{}:{what}", service.setting("AWS_ACCOUNT_ID"));
+    let (sender, table) = (sender(&service), service.setting("DDB_TABLE"));
+    let (get, put, update) = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem");
+    for (function, users) in [
+        ("CreateUser", vec![put, update]),
+        ("VerifyUser", vec![get, update]),
+        ("Login", vec![get, update]),
+        ("ChangePassword", vec![get, update]),
+        ("LostPassword", vec![update]),
+        ("ResetPassword", vec![get, update]),
+    ] {
+        let mut statements = vec![
+            json!({
+                "Sid": "Log",
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": arn("logs", &format!("log-group:/aws/lambda/{prefix}{function}:*")),
+            }),
+            json!({
+                "Sid": "Users",
+                "Effect": "Allow",
+                "Action": users,
+                "Resource": arn("dynamodb", &format!("table/{table}")),
+            }),
+        ];
+        if function != "VerifyUser" {
+            let domain = sender.split_once('@').unwrap().1;
+            let identities = [sender.as_str(), domain].map(|identity| arn("ses", &format!("identity/{identity}")));
+            statements.push(json!({
+                "Sid": "Mail",
+                "Effect": "Allow",
+                "Action": "ses:SendEmail",
+                "Resource": identities,
+                "Condition": { "StringEquals": { "ses:FromAddress": sender } },
+            }));
+        }
+        if function == "Login" {
+            let pool = service.setting("IDENTITY_POOL_ID");
+            statements.push(json!({
+                "Sid": "Identities",
+                "Effect": "Allow",
+                "Action": "cognito-identity:GetOpenIdTokenForDeveloperIdentity",
+                "Resource": arn("cognito-identity", &format!("identitypool/{pool}")),
+            }));
+        }
+        let role = &roles[&format!("{function}Role")];
+        assert_allows(role, &statements);
+        let trusted = json!({ "Service": "lambda.amazonaws.com" });
+        let trust = &role["AssumeRolePolicyDocument"]["Statement"];
+        assert_eq!((&trust[0]["Principal"], trust.as_array().unwrap().len()), (&trusted, 1), "{function}");
+    }
+    assert_eq!(roles.len(), 8, "no role without a test");
+}
+
+#[tokio::test]
+async fn guests_and_users_may_call_these_functions_and_nothing_else() {
+    let service = Service::running();
+    let roles = roles(&service).await;
+    let prefix = service.setting("FUNCTION_PREFIX");
+    let call = |function: &str| {
+        let (region, account) = (service.setting("AWS_REGION"), service.setting("AWS_ACCOUNT_ID"));
+        let arn = format!("arn:aws:lambda:{region}:{account}:function:{prefix}{function}");
+        let live = format!("{arn}:live");
+        json!({ "Sid": function, "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [arn, live] })
+    };
+    let guest = ["CreateUser", "VerifyUser", "Login", "LostPassword", "ResetPassword"];
+    let user = ["CreateUser", "VerifyUser", "Login", "ChangePassword", "LostPassword", "ResetPassword"];
+    assert_allows(&roles["AnonymousRole"], &guest.map(call));
+    assert_allows(&roles["AuthenticatedRole"], &user.map(call));
+}
+
+#[tokio::test]
+async fn a_role_is_for_tokens_of_this_pool_and_of_its_own_kind() {
+    let service = Service::running();
+    let roles = roles(&service).await;
+    let cognito = service.owner().cognito;
+    let provider = service.setting("DEVELOPER_PROVIDER_NAME");
+    let other = cognito
+        .create_identity_pool()
+        .identity_pool_name("another")
+        .allow_unauthenticated_identities(true)
+        .allow_classic_flow(true)
+        .developer_provider_name(provider)
+        .send()
+        .await
+        .unwrap()
+        .identity_pool_id;
+    let login = async |pool: &str| {
+        let token = cognito.get_open_id_token_for_developer_identity().identity_pool_id(pool);
+        token.logins(provider, address("somebody")).send().await.unwrap().token.unwrap()
+    };
+    let guest = cognito.get_id().identity_pool_id(&other).send().await.unwrap().identity_id.unwrap();
+    let guest = cognito.get_open_id_token().identity_id(guest).send().await.unwrap().token.unwrap();
+    let (ours, theirs) = (login(service.setting("IDENTITY_POOL_ID")).await, login(&other).await);
+    for (role, token, opens) in [
+        ("AuthenticatedRole", &ours, true),
+        ("AuthenticatedRole", &theirs, false),
+        ("AuthenticatedRole", &guest, false),
+        ("AnonymousRole", &ours, false),
+        ("AnonymousRole", &theirs, false),
+        ("AnonymousRole", &guest, false),
+    ] {
+        let arn = text(&roles[role], "Arn");
+        let mut assume = vec!["sts", "assume-role-with-web-identity", "--role-session-name", "test"];
+        assume.extend(["--role-arn", arn, "--web-identity-token", token]);
+        let answer = run(&service, "aws", &assume).await;
+        let denied = answer.as_ref().is_err_and(|complaint| complaint.contains("AccessDenied"));
+        assert_eq!((answer.is_ok(), denied), (opens, !opens), "{role}");
+    }
+    // Of a guest of this pool, Cognito gives no such token: only credentials.
+    let conditions = |role: &str| roles[role]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"].clone();
+    for (role, kind) in [("AnonymousRole", "unauthenticated"), ("AuthenticatedRole", "authenticated")] {
+        let condition = json!({
+            "StringEquals": { "cognito-identity.amazonaws.com:aud": service.setting("IDENTITY_POOL_ID") },
+            "ForAnyValue:StringLike": { "cognito-identity.amazonaws.com:amr": kind },
+        });
+        assert_eq!(conditions(role), condition);
     }
 }
 

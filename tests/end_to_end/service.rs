@@ -7,16 +7,24 @@ use aws_sdk_lambda::{self as lambda, primitives::Blob, types::LogType};
 use aws_sdk_ses as ses;
 use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::{orchestrator::HttpRequest, result::ConnectorError};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig};
 use aws_types::{SdkConfig, region::Region};
 use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
+use latchkey_dynamodb::DynamoUsers;
+use latchkey_runtime::SystemEntropy;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The longest that one call may take: a function may run 15 seconds, and many may wait for two cores.
@@ -78,16 +86,47 @@ impl Service {
             .build()
     }
 
-    /// The owner of the account, who may do everything.
-    pub(crate) fn owner(&self) -> Caller {
-        let key = Credentials::new(
+    fn owners_key(&self) -> Credentials {
+        Credentials::new(
             self.setting("AWS_ACCESS_KEY_ID"),
             self.setting("AWS_SECRET_ACCESS_KEY"),
             None,
             None,
             "local.sh",
-        );
-        self.caller(key)
+        )
+    }
+
+    /// The owner of the account, who may do everything.
+    pub(crate) fn owner(&self) -> Caller {
+        self.caller(self.owners_key())
+    }
+
+    /// The running service, and its table as the functions see it.
+    pub(crate) fn with_table() -> (Self, DynamoUsers) {
+        let service = Self::running();
+        let users = service.table_of(&service.config(service.owners_key()));
+        (service, users)
+    }
+
+    /// The running service, and its table as a function sees it whose connection loses answers: the next one, where the
+    /// switch is on.
+    pub(crate) fn with_table_that_loses_answers() -> (Self, DynamoUsers, Arc<AtomicBool>) {
+        let service = Self::running();
+        let lose = Arc::new(AtomicBool::new(false));
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let lossy = Arc::clone(&lose);
+        let lossy = http_client_fn(move |settings, components| {
+            let (through, lose) = (http.http_connector(settings, components), Arc::clone(&lossy));
+            SharedHttpConnector::new(Lossy { through, lose })
+        });
+        let config = service.config(service.owners_key()).into_builder();
+        let config = config.http_client(lossy).retry_config(RetryConfig::standard().with_max_attempts(2)).build();
+        let users = service.table_of(&config);
+        (service, users, lose)
+    }
+
+    fn table_of(&self, config: &SdkConfig) -> DynamoUsers {
+        DynamoUsers::new(config, self.setting("DDB_TABLE").to_owned(), &SystemEntropy)
     }
 
     fn caller(&self, credentials: Credentials) -> Caller {
@@ -198,6 +237,23 @@ where
     match error.as_service_error() {
         Some(error) => error.code().unwrap_or("no code").to_owned(),
         None => format!("{UNREACHED}: {error}"),
+    }
+}
+
+/// A way on which an answer is lost, when its request has been carried out.
+#[derive(Debug)]
+struct Lossy {
+    through: SharedHttpConnector,
+    lose: Arc<AtomicBool>,
+}
+
+impl HttpConnector for Lossy {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (answer, lose) = (self.through.call(request), Arc::clone(&self.lose));
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            if lose.swap(false, Ordering::SeqCst) { Err(ConnectorError::io("lost".into())) } else { Ok(answer) }
+        })
     }
 }
 

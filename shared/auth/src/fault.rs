@@ -89,3 +89,15 @@ impl fmt::Display for Cause {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_keeps_a_code_and_no_sentence() {
+        assert_eq!(Cause::code("ThrottlingException").as_str(), "ThrottlingException");
+        assert_eq!(Cause::code("ada@example.com: no, \"it\"\n").as_str(), "adaexample.com:noit");
+        assert_eq!(Cause::code(&"a".repeat(65)).as_str().len(), 64);
+    }
+}

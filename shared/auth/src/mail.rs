@@ -214,4 +214,11 @@ mod tests {
         assert!(!mail.html.contains("<b>"));
         assert!(!mail.subject.contains(['\r', '\n']), "{}", mail.subject);
     }
+
+    #[test]
+    fn a_mail_is_not_printed_by_debug() {
+        let to = Email::parse("ada@example.com").unwrap();
+        let mail = Letters::new("Example").reset(&to, "https://pages.example/r.html", &token());
+        assert_eq!(format!("{mail:?}"), "Mail([redacted])");
+    }
 }

@@ -20,6 +20,7 @@ pub struct MemoryUsers {
     accounts: RefCell<BTreeMap<Email, User>>,
     /// How many calls still succeed.
     calls_left: Cell<Option<u32>>,
+    outrun: Cell<bool>,
 }
 
 impl MemoryUsers {
@@ -44,9 +45,14 @@ impl MemoryUsers {
         self.calls_left.set(call);
     }
 
+    /// Every write finds that another request was quicker, until further notice.
+    pub fn outrun(&self, outrun: bool) {
+        self.outrun.set(outrun);
+    }
+
     fn update(&self, email: &Email, change: impl FnOnce(&mut User) -> bool) -> Result<bool, Fault> {
         self.answer()?;
-        Ok(self.accounts.borrow_mut().get_mut(email).is_some_and(change))
+        Ok(!self.outrun.get() && self.accounts.borrow_mut().get_mut(email).is_some_and(change))
     }
 
     fn answer(&self) -> Result<(), Fault> {

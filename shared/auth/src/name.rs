@@ -56,6 +56,11 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_not_printed_by_debug() {
+        assert_eq!(format!("{:?}", Name::parse("Ada").unwrap().unwrap()), "Name([redacted])");
+    }
+
+    #[test]
     fn white_space_is_no_name() {
         assert_eq!(Name::parse("  ").unwrap(), None);
     }

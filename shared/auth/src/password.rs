@@ -110,7 +110,7 @@ impl Passwords {
     /// unknown address takes as long as a known one.
     pub async fn check(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, Fault> {
         let known = stored.is_some();
-        let stored = stored.cloned().unwrap_or_else(|| StoredHash::decoy(self.scheme));
+        let stored = self.or_decoy(stored);
         let bytes = if stored.is_of_normalized() {
             password.normalized()
         } else {
@@ -121,6 +121,10 @@ impl Passwords {
             .await?
             .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))?;
         Ok(matches && known)
+    }
+
+    fn or_decoy(&self, stored: Option<&StoredHash>) -> StoredHash {
+        stored.cloned().unwrap_or_else(|| StoredHash::decoy(self.scheme))
     }
 }
 
@@ -172,6 +176,65 @@ mod tests {
     #[test]
     fn composed_and_decomposed_letters_are_one_password() {
         assert_eq!(Password::from("jose\u{301}").normalized(), Password::from("jos\u{e9}").normalized());
+    }
+
+    #[test]
+    fn two_hashes_of_one_password_have_nothing_in_common() {
+        struct Counting(std::cell::Cell<u8>);
+        impl Entropy for Counting {
+            fn fill(&self, bytes: &mut [u8]) {
+                self.0.set(self.0.get() + 1);
+                bytes.fill(self.0.get());
+            }
+        }
+        let passwords = Passwords { scheme: Scheme::Argon2id, ..Passwords::default() };
+        let (password, entropy) = (Password::from("correct horse"), Counting(std::cell::Cell::new(0)));
+        wait_for(async {
+            let first = passwords.hash_given(&password, &entropy).await.unwrap();
+            let second = passwords.hash_given(&password, &entropy).await.unwrap();
+            let parts = |hash: &PasswordHash| hash.as_str().rsplit('$').take(2).map(str::to_owned).collect::<Vec<_>>();
+            assert!(parts(&first).iter().all(|part| !parts(&second).contains(part)));
+        });
+    }
+
+    /// Runs to the end; how many times something was done beside the event loop.
+    fn wait_for(work: impl Future<Output = ()>) -> usize {
+        let threads = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let started = std::sync::Arc::clone(&threads);
+        let event_loop = tokio::runtime::Builder::new_current_thread()
+            .on_thread_start(move || {
+                started.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            })
+            .build()
+            .unwrap();
+        event_loop.block_on(work);
+        drop(event_loop);
+        threads.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    #[test]
+    fn a_password_for_no_account_is_checked_along_the_same_way_and_is_never_right() {
+        let passwords = Passwords { scheme: Scheme::Argon2id, ..Passwords::default() };
+        let password = Password::from("correct horse");
+        let beside_the_loop = wait_for(async {
+            assert_eq!(passwords.check(&password, None).await, Ok(false));
+        });
+        assert_eq!(beside_the_loop, 1, "a hash is computed");
+        assert!(passwords.or_decoy(None) == StoredHash::decoy(Scheme::Argon2id));
+        let stored = StoredHash::decoy(Scheme::default());
+        assert!(passwords.or_decoy(Some(&stored)) == stored);
+    }
+
+    #[test]
+    fn a_hash_of_another_system_gets_the_password_as_it_was_typed() {
+        // Of `Zoe\u{308} likes tea`, by `hashlib` of Python.
+        const DJANGO: &str = "pbkdf2_sha256$1000$seasalt$xHzmGcCyTRmAY682ODPe0Y0+b+ioc7liGqjbb4FYrf4=";
+        let stored = StoredHash::Encoded(PasswordHash::from_stored(DJANGO.to_owned()));
+        let passwords = Passwords { scheme: Scheme::Argon2id, ..Passwords::default() };
+        wait_for(async {
+            assert_eq!(passwords.check(&"Zoe\u{308} likes tea".into(), Some(&stored)).await, Ok(true));
+            assert_eq!(passwords.check(&"Zo\u{eb} likes tea".into(), Some(&stored)).await, Ok(false));
+        });
     }
 
     #[test]

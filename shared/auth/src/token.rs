@@ -130,6 +130,8 @@ mod tests {
     fn a_hash_survives_the_table_and_is_not_printed() {
         let hash = Token::draw(&Counting).hash();
         assert_eq!(TokenHash::decode(&hash.encode()), Some(hash));
+        // By another implementation of SHA-256: `hashlib` of Python.
+        assert_eq!(hash.encode(), "6oZqdX5MOLq_qBJ8vppAnT4fk6AP8UiP9zX8-Rev_9A");
         assert_eq!(format!("{hash:?} {:?}", Token::draw(&Counting)), "TokenHash([redacted]) Token([redacted])");
     }
 }

@@ -29,7 +29,10 @@ async fn a_verification_link_works_for_24_hours_and_twice() {
     let token = world.mailed_token();
     world.clock.advance(24 * HOUR - 1);
     assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    // The second click only looks: no call after the first may succeed.
+    world.users.fail_from(Some(1));
     assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    world.users.fail(false);
     world.clock.advance(1);
     assert_eq!(world.verify(ADA, &token).await.reason(), Some(Reason::InvalidToken));
 }
@@ -72,6 +75,35 @@ async fn signing_up_over_a_verified_account_changes_nothing_and_tells_the_owner_
     assert!(!mails[0].text.contains("http"), "no link to verify");
     assert_eq!(identity(&world.login(ADA, PASSWORD).await), identity_before);
     assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+}
+
+#[tokio::test]
+async fn no_answer_tells_who_has_an_account_nor_do_the_steps_that_lead_to_it() {
+    const WRONG: &str = "a-link-that-nobody-was-mailed";
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.sign_up("new@example.com", PASSWORD).await.expect("no fault");
+    world.clock.advance(HOUR);
+    drop(world.mailer.take());
+    let mut told = Vec::new();
+    for address in [ADA, "new@example.com", "nobody@example.com"] {
+        let mut here = Vec::new();
+        // The sign-up comes last: it makes an account of nobody's address.
+        for operation in ["login", "verifyUser", "resetPassword", "lostPassword", "createUser"] {
+            let answer = match operation {
+                "login" => world.call_login(address, OTHER).await,
+                "verifyUser" => world.call_verify(address, WRONG).await,
+                "resetPassword" => world.call_reset(address, WRONG, OTHER).await,
+                "lostPassword" => world.lose(address).await,
+                _ => world.sign_up(address, OTHER).await,
+            };
+            let steps = world.findings.borrow().steps.clone();
+            here.push((operation, answer.expect("no fault"), steps, world.mailer.take().len()));
+        }
+        told.push(here);
+    }
+    assert_eq!(told[0], told[1], "verified or not");
+    assert_eq!(told[0], told[2], "known or not");
 }
 
 #[tokio::test]
@@ -166,6 +198,69 @@ async fn a_reset_verifies_too_since_it_proves_the_mailbox() {
 }
 
 #[tokio::test]
+async fn what_the_table_holds_of_a_link_opens_nothing() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    drop(world.mailer.take());
+    world.lose(ADA).await.expect("no fault");
+    let user = world.user(ADA).expect("stored");
+    let Some(PendingVerification::Hashed { token, .. }) = user.verification else { panic!("a hash") };
+    assert_eq!(world.verify(ADA, &token.encode()).await.reason(), Some(Reason::InvalidToken));
+    let lost = user.reset.expect("a link is out").token.encode();
+    assert_eq!(world.reset(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
+}
+
+#[tokio::test]
+async fn a_race_is_decided_by_the_write_and_whoever_is_outrun_changes_nothing() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    let verify = world.mailed_token();
+    world.users.outrun(true);
+    assert_eq!(world.verify(ADA, &verify).await.reason(), Some(Reason::InvalidToken));
+    world.users.outrun(false);
+    assert_eq!(world.verify(ADA, &verify).await, Answer::Done);
+    world.lose(ADA).await.expect("no fault");
+    let lost = world.mailed_token();
+    world.users.outrun(true);
+    assert_eq!(world.reset(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.change(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+    assert!(world.mailer.take().is_empty(), "nothing was changed that the owner had to hear of");
+    world.users.outrun(false);
+    assert_eq!(world.reset(ADA, &lost, OTHER).await, Answer::Done);
+}
+
+#[tokio::test]
+async fn a_login_whose_renewal_was_outrun_succeeds() {
+    let world = World::default();
+    world.users.insert(Email::parse(ADA).expect("an address"), sample_user(true, None));
+    world.users.outrun(true);
+    identity(&world.login(ADA, "wonderland").await);
+    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Sample(_)));
+}
+
+#[tokio::test]
+async fn what_names_or_admits_a_user_is_not_printed_by_debug() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    let user_id = world.user(ADA).expect("stored").user_id;
+    assert_eq!(format!("{user_id:?}"), "UserId([redacted])");
+    let answer = world.login(ADA, PASSWORD).await;
+    assert_eq!(format!("{answer:?}"), "LoggedIn(OpenIdToken([redacted]))");
+}
+
+#[tokio::test]
+async fn a_name_reaches_no_mail() {
+    let world = World::default();
+    for _mail in 0..2 {
+        let payload = json!({ "email": ADA, "password": PASSWORD, "name": "Marked 4711" });
+        world.sign_up_raw(payload).await.expect("no fault");
+        let mail = world.mailer.take().remove(0);
+        assert!(![mail.subject, mail.text, mail.html].concat().contains("4711"));
+        world.wait();
+    }
+}
+
+#[tokio::test]
 async fn a_token_of_one_account_is_none_of_another() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
@@ -215,6 +310,14 @@ async fn a_changed_password_is_reported_as_changed_although_the_owner_could_not_
         json!({ "changed": true })
     );
     identity(&world.login(ADA, OTHER).await);
+
+    world.mailer.fail(false);
+    world.lose(ADA).await.expect("no fault");
+    let lost = world.mailed_token();
+    world.mailer.fail(true);
+    let answer = world.reset(ADA, &lost, PASSWORD).await;
+    assert!(matches!(answer, Answer::DoneUntold(Fault::Mailer(_))), "{answer:?}");
+    identity(&world.login(ADA, PASSWORD).await);
 }
 
 #[tokio::test]

@@ -83,6 +83,8 @@ async fn a_success_begins_the_count_anew() {
 async fn a_day_without_a_guess_begins_the_count_anew() {
     let world = World::default();
     world.guess_until_refused(ADA).await;
+    world.clock.advance(24 * HOUR);
+    assert_eq!(world.guess_until_refused(ADA).await, 1, "the count goes on");
     world.clock.advance(24 * HOUR + 1);
     assert_eq!(world.guess_until_refused(ADA).await, FREE_ATTEMPTS);
 }
@@ -115,6 +117,25 @@ async fn the_owner_hears_of_guesses_once_and_for_nobody_the_mail_goes_nowhere() 
         assert_eq!(mails[0].to.as_str(), recipient);
         assert!(mails[0].subject.contains("Wrong passwords"));
     }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_nobody_has_proven_hears_of_no_guesses() {
+    let world = World::default();
+    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    drop(world.mailer.take());
+    world.guess_until_refused(ADA).await;
+    let mails = world.mailer.take();
+    assert_eq!(mails.len(), 1, "as for any other address");
+    assert_eq!(mails[0].to, (&world.mailer).nowhere());
+}
+
+#[tokio::test]
+async fn a_guess_is_answered_alike_although_the_owner_could_not_be_told() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.mailer.fail(true);
+    assert_eq!(world.guess_until_refused(ADA).await, FREE_ATTEMPTS);
 }
 
 #[tokio::test]

@@ -209,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn accounts_are_revealed_and_kept_unverified_as_the_owner_says_and_not_otherwise() {
+        let reveal = |text| with(&[("REVEAL_ACCOUNTS", text)]).reveal_accounts().ok();
+        assert_eq!(
+            [reveal("false"), reveal("true"), reveal("yes"), reveal("1")],
+            [Some(false), Some(true), None, None]
+        );
+        let days = |text| with(&[("UNVERIFIED_DAYS", text)]).unverified_seconds().ok();
+        assert_eq!([days("0"), days("1"), days("365"), days("366")], [None, Some(86_400), Some(31_536_000), None]);
+    }
+
+    #[test]
     fn a_page_is_a_web_address_that_links_can_extend() {
         let page = |text| with(&[("RESET_PAGE", text)]).reset_page().is_ok();
         assert!(page("https://b.s3.amazonaws.com/resetPassword.html"));

@@ -191,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_does_not_say_so_is_not_verified() {
+        let mut item = write(&new_user());
+        item.remove("verified");
+        assert!(!read(&item, &ada()).unwrap().verified);
+    }
+
+    #[test]
     fn a_damaged_record_is_a_fault_that_names_the_attribute() {
         for (name, value) in [
             ("passwordHash", AttributeValue::Bool(true)),

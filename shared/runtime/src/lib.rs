@@ -13,7 +13,7 @@ use latchkey_auth::{Answer, Cause, Entropy, Fault, Operation, Trail, handle};
 use latchkey_breaches::RangeService;
 use latchkey_config::{InvalidSetting, Settings};
 use serde_json::{Value, value::RawValue};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -49,16 +49,18 @@ pub fn breaches(settings: &Settings<'_>) -> Result<Option<RangeService>, StartEr
 /// being worked on.
 static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
 
+fn remember_place(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+    *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = place;
+}
+
 fn panicked_at() -> Option<String> {
     PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Builds an operation from the settings and serves it until Lambda ends the process.
 pub fn serve<O: Operation>(build: impl FnOnce(&Settings<'_>) -> Result<O, StartError>) -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
-        *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = place;
-    }));
+    std::panic::set_hook(Box::new(remember_place));
     let served = catch_unwind(AssertUnwindSafe(|| start(build)))
         .unwrap_or_else(|_panic| Err(StartError::Panic(panicked_at().unwrap_or_default())));
     match served {
@@ -151,8 +153,16 @@ mod tests {
         event_loop.block_on(async {
             let fault = answer(r#"{"password":"marked"}"#).await.unwrap_err();
             assert_eq!(fault.error_type, "InternalFault");
-            assert!(!fault.error_message.contains("marked"));
+            assert_eq!(fault.error_message, "Something went wrong inside the service. Tell its operator.");
             assert_eq!(answer("{}").await.unwrap(), serde_json::json!({ "done": true }));
         });
+        // What the operator is told: the place, and no word of the message.
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(remember_place));
+        let panicked = catch_unwind(|| panic!("marked"));
+        std::panic::set_hook(before);
+        assert!(panicked.is_err());
+        let place = panicked_at().unwrap();
+        assert!(place.contains("lib.rs:") && !place.contains("marked"), "{place}");
     }
 }

@@ -64,6 +64,9 @@ fn whatever_was_brought_along_is_renewed_at_the_next_login() {
         assert_eq!(stored(text).needs_renewal(Scheme::Argon2id), !stays, "{text}");
         assert!(stored(text).needs_renewal(Scheme::default()), "{text}");
     }
+    // As costly as a new one, but of the password as it was typed: by `hashlib` of Python.
+    let costly = "AQAAAAIAAzRQAAAAEAABAgMEBQYHCAkKCwwNDg+xYZONefVUFqu4cxCmouHnlC1NfQwIueQoUBWr781w9A==";
+    assert!(stored(costly).needs_renewal(Scheme::default()));
 }
 
 #[test]
@@ -79,6 +82,8 @@ fn what_asp_net_refuses_is_refused_here() {
         "AQ==",
         "AQAAAAA=",
         "AQAAAAIAAAAyAAAA",
+        // Of this very password, with eight bytes of salt: by `hashlib` of Python.
+        "AQAAAAEAAAPoAAAACAABAgMEBQYHYMjhSS+iEtzVVMM0cT15ITwBf1O7dDsyDJqcVuEVfZU=",
     ] {
         assert_ne!(stored(text).matches(b"my password", Scheme::Argon2id), Ok(true), "{text}");
     }

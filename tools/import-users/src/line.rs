@@ -109,6 +109,10 @@ mod tests {
         );
         assert_eq!(reason(r#"{"email":"a@example.com","hash":"plain text password"}"#), Some(Refusal::Hash));
         assert_eq!(reason(r#"{"email":"a@example.com","hash":"AAAA","salt":"AAAA"}"#), Some(Refusal::Hash));
+        let whole = "A".repeat(683) + "=";
+        let sample = |salt: &str| format!(r#"{{"email":"a@example.com","hash":"{whole}","salt":"{salt}"}}"#);
+        assert_eq!(reason(&sample("AAAA")), None);
+        assert_eq!(reason(&sample("")), Some(Refusal::Hash));
     }
 
     proptest! {

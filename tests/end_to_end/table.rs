@@ -1,0 +1,351 @@
+//! What the table decides by itself: each condition of each write, with the adapter that the functions use and the times
+//! that they would give it. A write that finds the record changed since it was looked at leaves it alone.
+
+use crate::account::address;
+use crate::sample;
+use crate::service::{Item, Service};
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use latchkey_auth::limits::{Guess, Occasion, Reservation, Ticket};
+use latchkey_auth::memory::MemoryLimits;
+use latchkey_auth::{
+    Email, ImportedUser, Limits, NewUser, PendingVerification, Timestamp, Token, TokenHash, UserId, Users,
+};
+use latchkey_dynamodb::{DynamoUsers, Imported};
+use latchkey_salting::{PasswordHash, SampleHash, StoredHash};
+use std::sync::atomic::Ordering;
+
+/// Any time after 1970 will do.
+const NOW: Timestamp = Timestamp(2_000_000_000);
+const LATER: Timestamp = Timestamp(NOW.0 + 100);
+
+fn email(name: &str) -> Email {
+    Email::parse(&address(name)).unwrap()
+}
+
+fn token(text: &str) -> TokenHash {
+    Token::parse(text).unwrap().hash()
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+fn stored(text: &str) -> StoredHash {
+    StoredHash::Encoded(hash(text))
+}
+
+fn new_user(email: &Email, link: &str) -> NewUser {
+    NewUser {
+        email: email.clone(),
+        name: None,
+        user_id: UserId::from_stored(format!("user of {link}")),
+        password: hash("first"),
+        verify_token: token(link),
+        verify_token_expires_at: LATER,
+        expires_at: LATER,
+        created_at: NOW,
+    }
+}
+
+fn seen(link: &str) -> PendingVerification {
+    PendingVerification::Hashed { token: token(link), expires_at: LATER }
+}
+
+/// A verified account with a reset link out.
+async fn verified(users: &DynamoUsers, name: &str) -> Email {
+    let email = email(name);
+    assert_eq!(users.create(&new_user(&email, "verify")).await, Ok(true));
+    assert_eq!(users.verify(&email, &seen("verify"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.start_reset(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    email
+}
+
+/// A record of the sample, with a token of each kind.
+async fn of_the_sample(service: &Service, name: &str) -> Email {
+    let email = email(name);
+    let mut item = sample::item(email.as_str());
+    for attribute in ["verifyToken", "lostToken"] {
+        item.insert(attribute.to_owned(), AttributeValue::S("0123456789abcdef".to_owned()));
+    }
+    service.put(item).await;
+    email
+}
+
+async fn item(service: &Service, email: &Email) -> Item {
+    service.item(email.as_str()).await.unwrap()
+}
+
+fn has(item: &Item, attribute: &str) -> bool {
+    item.contains_key(attribute)
+}
+
+fn sample_hash(item: &Item) -> StoredHash {
+    let text = |attribute: &str| item[attribute].as_s().unwrap().clone();
+    StoredHash::Sample(SampleHash { hash: text("passwordHash"), salt: text("passwordSalt") })
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_two_sign_up() {
+    let (service, users) = Service::with_table();
+    let email = email("race");
+    assert_eq!(users.create(&new_user(&email, "older")).await, Ok(true));
+    assert_eq!(users.create(&new_user(&email, "newer")).await, Ok(true), "nobody has verified the first");
+    assert_eq!(users.verify(&email, &seen("newer"), LATER, NOW).await, Ok(true));
+    let before = item(&service, &email).await;
+    assert_eq!(users.create(&new_user(&email, "third")).await, Ok(false));
+    assert_eq!(item(&service, &email).await, before);
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_a_link_verifies() {
+    let (service, users) = Service::with_table();
+    let email = email("race");
+    users.create(&new_user(&email, "older")).await.unwrap();
+    users.create(&new_user(&email, "newer")).await.unwrap();
+    assert_eq!(users.verify(&email, &seen("older"), LATER, NOW).await, Ok(false), "it was replaced");
+    assert_eq!(users.verify(&email, &seen("newer"), LATER, LATER).await, Ok(false), "it has ended");
+    assert_eq!(users.verify(&email, &seen("newer"), LATER, NOW).await, Ok(true));
+    assert!(!has(&item(&service, &email).await, "expiresAt"));
+
+    let old = of_the_sample(&service, "old").await;
+    let plain = |text: &str| PendingVerification::Plain(Token::from_stored(text.to_owned()));
+    assert_eq!(users.verify(&old, &plain("another"), LATER, NOW).await, Ok(false));
+    assert_eq!(users.verify(&old, &plain("0123456789abcdef"), LATER, NOW).await, Ok(true));
+    let item = item(&service, &old).await;
+    assert!(!has(&item, "verifyToken") && has(&item, "verifyTokenHash"));
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
+    let (service, users) = Service::with_table();
+    let nobody = email("nobody");
+    assert_eq!(users.start_reset(&nobody, &token("lost"), LATER, NOW).await, Ok(false));
+    assert!(service.item(nobody.as_str()).await.is_none());
+
+    let email = verified(&users, "race").await;
+    let reset = async |link: &str, now| users.reset_password(&email, &token(link), &hash("second"), now).await;
+    assert_eq!(reset("another", NOW).await, Ok(false));
+    assert_eq!(reset("lost", LATER).await, Ok(false), "it has ended");
+    assert_eq!(reset("lost", NOW).await, Ok(true));
+    let again = users.reset_password(&email, &token("lost"), &hash("third"), NOW).await;
+    assert_eq!(again, Ok(false), "it is spent");
+    let after = item(&service, &email).await;
+    for gone in ["lostTokenHash", "lostTokenExpiresAt", "verifyTokenHash", "verifyTokenExpiresAt", "expiresAt"] {
+        assert!(!has(&after, gone), "{gone}");
+    }
+    assert_eq!(after["userId"].as_s().unwrap(), "user of verify");
+
+    // A reset proves the mailbox of an account that would have vanished, and brings the sample's into the new form.
+    let unproven = self::email("unproven");
+    users.create(&new_user(&unproven, "verify")).await.unwrap();
+    let old = of_the_sample(&service, "old").await;
+    for email in [&unproven, &old] {
+        users.start_reset(email, &token("lost"), LATER, NOW).await.unwrap();
+        assert_eq!(users.reset_password(email, &token("lost"), &hash("second"), NOW).await, Ok(true));
+        let item = item(&service, email).await;
+        assert_eq!(item["verified"], AttributeValue::Bool(true));
+        for gone in ["expiresAt", "passwordSalt", "verifyToken", "lostToken"] {
+            assert!(!has(&item, gone), "{gone}");
+        }
+    }
+    assert_eq!(item(&service, &old).await["userId"].as_s().unwrap(), old.as_str());
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_a_password_changes() {
+    let (service, users) = Service::with_table();
+    let email = verified(&users, "race").await;
+    let before = item(&service, &email).await;
+    assert_eq!(users.change_password(&email, &stored("another"), &hash("second"), NOW).await, Ok(false));
+    assert_eq!(item(&service, &email).await, before);
+    assert_eq!(users.change_password(&email, &stored("first"), &hash("second"), NOW).await, Ok(true));
+    let after = item(&service, &email).await;
+    assert!(!has(&after, "lostTokenHash") && !has(&after, "lostTokenExpiresAt"), "the reset link is void");
+    assert_eq!(after["userId"], before["userId"]);
+
+    let old = of_the_sample(&service, "old").await;
+    let seen = sample_hash(&item(&service, &old).await);
+    assert_eq!(users.change_password(&old, &seen, &hash("second"), NOW).await, Ok(true));
+    let after = item(&service, &old).await;
+    assert!(!has(&after, "passwordSalt") && !has(&after, "lostToken"));
+    assert_eq!(after["userId"].as_s().unwrap(), old.as_str());
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_a_hash_is_renewed() {
+    let (service, users) = Service::with_table();
+    let email = verified(&users, "race").await;
+    let before = item(&service, &email).await;
+    let id = |text: &str| UserId::from_stored(text.to_owned());
+    let renew = async |seen: &str| users.renew_hash(&email, &id("another"), &stored(seen), &hash("second"), NOW).await;
+    assert_eq!(renew("another").await, Ok(false));
+    assert_eq!(item(&service, &email).await, before, "a password that was changed meanwhile stays");
+    assert_eq!(renew("first").await, Ok(true));
+    assert_eq!(item(&service, &email).await["userId"], before["userId"]);
+
+    let old = of_the_sample(&service, "old").await;
+    let seen = sample_hash(&item(&service, &old).await);
+    assert_eq!(users.renew_hash(&old, &id(old.as_str()), &seen, &hash("second"), NOW).await, Ok(true));
+    let after = item(&service, &old).await;
+    assert!(!has(&after, "passwordSalt") && !has(&after, "lostToken"));
+    assert_eq!(after["userId"].as_s().unwrap(), old.as_str());
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_an_account_is_brought_along() {
+    let (service, users) = Service::with_table();
+    let email = email("brought");
+    let user = |password: &str| ImportedUser {
+        email: email.clone(),
+        name: None,
+        user_id: UserId::from_stored(format!("user of {password}")),
+        password: stored(password),
+        verified: true,
+        created_at: NOW,
+    };
+    assert_eq!(users.import(&user("first")).await, Ok(Imported::Written));
+    let before = item(&service, &email).await;
+    assert_eq!(users.import(&user("first")).await, Ok(Imported::Again));
+    assert_eq!(users.import(&user("second")).await, Ok(Imported::Taken));
+    assert_eq!(item(&service, &email).await, before);
+}
+
+#[tokio::test]
+async fn the_table_counts_guesses_as_the_model_does() {
+    let (service, users) = Service::with_table();
+    let (email, model) = (email("guessed"), MemoryLimits::default());
+    let waits = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 1, 8, 9, 16, 17, 33, 65, 129, 257, 513, 900, 1, 899, 901];
+    let days = [24 * 60 * 60, 1, 901, 24 * 60 * 60 + 1, 0, 0, 0, 0, 1, 1];
+    let mut now = NOW;
+    for (step, wait) in waits.into_iter().chain(days).enumerate() {
+        now = now.plus(wait);
+        let taken = users.take_ticket(Guess::Password, &email, now).await;
+        assert_eq!(taken, (&model).take_ticket(Guess::Password, &email, now).await, "step {step}");
+        // Counted apart.
+        if step < 4 {
+            assert_eq!(users.take_ticket(Guess::ResetToken, &email, now).await, taken);
+        }
+    }
+    let counter = service.counter("attempts:password", email.as_str()).await.unwrap();
+    let expires: u64 = counter["expiresAt"].as_n().unwrap().parse().unwrap();
+    assert!(expires > now.0 + 24 * 60 * 60 - 2, "no count is forgotten before its day is over");
+    users.clear_tickets(Guess::Password, &email).await.unwrap();
+    assert_eq!(users.take_ticket(Guess::Password, &email, now).await, Ok(Ticket::Numbered(1)));
+    // Where nobody guessed there is nothing to clear, and no item comes to stay.
+    users.clear_tickets(Guess::VerifyToken, &email).await.unwrap();
+    assert!(service.counter("attempts:verify", email.as_str()).await.is_none());
+}
+
+#[tokio::test]
+async fn of_many_guesses_at_once_after_a_day_no_more_than_four_are_judged() {
+    let (_, users) = Service::with_table();
+    for _round in 0..5 {
+        let email = email("morning");
+        users.take_ticket(Guess::Password, &email, NOW).await.unwrap();
+        let tomorrow = NOW.plus(24 * 60 * 60 + 1);
+        let mut tickets = join_all((0..20).map(|_| users.take_ticket(Guess::Password, &email, tomorrow))).await;
+        // Whoever begins the count anew forgets none of those that came meanwhile.
+        for _guess in 0..4 {
+            tickets.push(users.take_ticket(Guess::Password, &email, tomorrow).await);
+        }
+        let judged = tickets.iter().filter(|ticket| matches!(ticket, Ok(Ticket::Numbered(_)))).count();
+        assert!((1..=4).contains(&judged), "{judged}");
+    }
+}
+
+#[tokio::test]
+async fn the_table_counts_mails_as_the_model_does() {
+    let (service, users) = Service::with_table();
+    let (email, model) = (email("mailed"), MemoryLimits::default());
+    let mut now = NOW;
+    let (sign_up, lost) = (Occasion::SignUp, Occasion::LostPassword);
+    let mut slots = Vec::new();
+    // How long to wait, what for, and which of the slots so far is given back afterwards.
+    for (step, (wait, occasion, back)) in [
+        (0, sign_up, None),
+        (0, sign_up, None),
+        (0, lost, None),
+        (60, lost, None),
+        (1, lost, Some(2)),
+        (0, lost, Some(0)),
+        (61, sign_up, Some(4)),
+        (0, sign_up, None),
+        (61, lost, None),
+        (61, sign_up, Some(6)),
+        (0, sign_up, None),
+        (61, lost, None),
+        (61, sign_up, None),
+        (3_000, sign_up, None),
+        (600, lost, None),
+        (3_601, lost, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        now = now.plus(wait);
+        let made = users.reserve_mail(occasion, &email, now).await.unwrap();
+        assert_eq!(made, (&model).reserve_mail(occasion, &email, now).await.unwrap(), "step {step}");
+        if let Reservation::Made(slot) = made {
+            slots.push(slot);
+        }
+        if let Some(slot) = back.and_then(|back: usize| slots.get(back)) {
+            users.release_mail(&email, slot).await.unwrap();
+            (&model).release_mail(&email, slot).await.unwrap();
+        }
+    }
+    let counter = service.counter("mails", email.as_str()).await.unwrap();
+    let expires: u64 = counter["expiresAt"].as_n().unwrap().parse().unwrap();
+    assert!(expires > now.0 + 60 * 60, "no mail is forgotten before its hour is over");
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
+    let (service, users, lose) = Service::with_table_that_loses_answers();
+    let email = email("lossy");
+    let losing = || lose.store(true, Ordering::SeqCst);
+    let was_lost = || assert!(!lose.load(Ordering::SeqCst), "no answer was lost");
+
+    for number in 1..=3 {
+        losing();
+        assert_eq!(users.take_ticket(Guess::Password, &email, NOW).await, Ok(Ticket::Numbered(number)));
+        was_lost();
+    }
+    for occasion in [Occasion::SignUp, Occasion::LostPassword] {
+        losing();
+        let reserved = users.reserve_mail(occasion, &email, NOW).await.unwrap();
+        was_lost();
+        let Reservation::Made(slot) = reserved else { panic!("{reserved:?}") };
+        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Refused { .. })));
+        losing();
+        users.release_mail(&email, &slot).await.unwrap();
+        was_lost();
+        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Made(_))));
+    }
+
+    losing();
+    assert_eq!(users.create(&new_user(&email, "verify")).await, Ok(true));
+    was_lost();
+    losing();
+    assert_eq!(users.verify(&email, &seen("verify"), LATER, NOW).await, Ok(true));
+    was_lost();
+    losing();
+    assert_eq!(users.start_reset(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    was_lost();
+    losing();
+    assert_eq!(users.reset_password(&email, &token("lost"), &hash("second"), NOW).await, Ok(true));
+    was_lost();
+    losing();
+    assert_eq!(users.change_password(&email, &stored("second"), &hash("third"), NOW).await, Ok(true));
+    was_lost();
+    losing();
+    let id = UserId::from_stored("user".to_owned());
+    assert_eq!(users.renew_hash(&email, &id, &stored("third"), &hash("fourth"), NOW).await, Ok(true));
+    was_lost();
+
+    let old = of_the_sample(&service, "old").await;
+    let plain = PendingVerification::Plain(Token::from_stored("0123456789abcdef".to_owned()));
+    losing();
+    assert_eq!(users.verify(&old, &plain, LATER, NOW).await, Ok(true));
+    was_lost();
+}
