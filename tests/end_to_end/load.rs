@@ -26,10 +26,6 @@ const LONGEST_WAIT: u64 = 61;
 /// which two cores do not get through within the functions' time limits.
 const ARRIVAL: Duration = Duration::from_millis(200);
 
-/// How long a function waits for one answer of the table before it asks again (`shared/aws`). The first request may have
-/// been carried out, and a conditional write then refuses the second: the answer is that of a second request.
-const REPEATED_AFTER: Duration = Duration::from_millis(1_800);
-
 /// How many accounts are looked for at once when all is over.
 const AT_ONCE: usize = 8;
 
@@ -59,23 +55,12 @@ struct Kept {
     faulted: bool,
 }
 
-/// What may have been carried out before the answer that came.
-#[derive(Clone, Copy)]
-struct Before {
-    /// By a try of the person's that ended in a fault.
-    lost: bool,
-    /// By the function itself, within the call that was answered.
-    repeated: bool,
-}
-
 #[derive(Default)]
 struct Report {
     /// Milliseconds of each answer, by operation.
     answered: BTreeMap<&'static str, Vec<f64>>,
     /// How many, by operation and code.
     faults: BTreeMap<String, usize>,
-    /// Answers that would be wrong, had not the function repeated a write itself; by operation and reason.
-    repeated: BTreeMap<String, usize>,
     wrong: Vec<String>,
     journeys: usize,
     given_up: usize,
@@ -89,20 +74,20 @@ struct Load {
 }
 
 impl Load {
-    /// Makes a request until it is answered, as a person does who is told to try again.
+    /// Makes a request until it is answered, as a person does who is told to try again. Says whether one before may have been
+    /// carried out.
     async fn insist<T>(
         &self,
         operation: &'static str,
         mut request: impl AsyncFnMut() -> Result<T, String>,
-    ) -> Result<(T, Before), Ended> {
+    ) -> Result<(T, bool), Ended> {
         for attempt in 0..TRIES {
             let began = Instant::now();
             match request().await {
                 Ok(answer) => {
                     let took = began.elapsed();
                     self.report.borrow_mut().answered.entry(operation).or_default().push(took.as_secs_f64() * 1e3);
-                    let before = Before { lost: attempt > 0, repeated: took >= REPEATED_AFTER };
-                    return Ok((answer, before));
+                    return Ok((answer, attempt > 0));
                 }
                 Err(code) if TRY_AGAIN.iter().any(|known| code.starts_with(known)) => {
                     *self.report.borrow_mut().faults.entry(format!("{operation}: {code}")).or_default() += 1;
@@ -214,8 +199,8 @@ impl Person<'_> {
         self.is_refused(&second).await
     }
 
-    /// What a function answers in the end, and what may have been carried out before.
-    async fn ask(&self, caller: &Caller, operation: &'static str, input: &Value) -> Result<(Value, Before), Ended> {
+    /// What a function answers in the end, and whether the request may have been carried out before.
+    async fn ask(&self, caller: &Caller, operation: &'static str, input: &Value) -> Result<(Value, bool), Ended> {
         let request = async || {
             let answer = caller.invoke(operation, Some("live"), input.to_string()).await?;
             match answer.error {
@@ -224,24 +209,22 @@ impl Person<'_> {
             }
         };
         let (mut answer, mut before) = self.load.insist(operation, request).await?;
-        self.faulted.set(self.faulted.get() || before.lost);
-        // Only what was carried out before can have used up an attempt or a mail: all else asks within its rights.
-        let excused = self.faulted.get() || before.repeated;
+        self.faulted.set(self.faulted.get() || before);
+        // Only a request that ended in a fault can have used up an attempt or a mail: all else asks within its rights.
+        let excused = self.faulted.get();
         if let Some(wait) = answer["retryAfter"].as_u64().filter(|wait| excused && *wait <= LONGEST_WAIT) {
             self.excuse(operation, &answer);
             tokio::time::sleep(Duration::from_secs(wait)).await;
             let again = self.load.insist(operation, request).await?;
-            (answer, before.lost) = (again.0, before.lost || again.1.lost);
+            (answer, before) = (again.0, before || again.1);
         }
         Ok((answer, before))
     }
 
-    /// Counts a refusal that only a request made twice explains: the person's own second one, or the function's.
+    /// Counts a refusal that only the person's own request before explains, which ended in a fault.
     fn excuse(&self, operation: &str, answer: &Value) {
         let what = format!("{operation}: {}", answer["reason"].as_str().unwrap_or_default());
-        let mut report = self.load.report.borrow_mut();
-        let counts = if self.faulted.get() { &mut report.faults } else { &mut report.repeated };
-        *counts.entry(what).or_default() += 1;
+        *self.load.report.borrow_mut().faults.entry(what).or_default() += 1;
     }
 
     fn wrong(&self, operation: &str, answer: &Value) -> Ended {
@@ -270,7 +253,7 @@ impl Person<'_> {
         if answer == json!({ flag: true }) {
             return Ok(());
         }
-        if (before.lost || before.repeated) && done_before.is_some_and(|reason| answer["reason"] == reason) {
+        if before && done_before.is_some_and(|reason| answer["reason"] == reason) {
             self.excuse(operation, &answer);
             return Ok(());
         }
@@ -321,7 +304,6 @@ fn show(report: &Report, people: u32, seconds: f64) {
     println!("| wrong answers | 0 | {} |", report.wrong.len());
     println!("| lost accounts | 0 | {} |", report.lost.len());
     println!("| accounts made, and found again afterwards | all | {}, {found} |", report.accounts.len());
-    println!("| refusals of what a function itself had repeated | 0 | {} |", report.repeated.values().sum::<usize>());
     println!("| whole journeys | | {} |", report.journeys);
     println!("| journeys given up after {TRIES} tries | | {} |", report.given_up);
     println!("\nMilliseconds on this machine, of the emulator and whatever waits for it: no measure of the service.\n");
@@ -333,12 +315,10 @@ fn show(report: &Report, people: u32, seconds: f64) {
         println!("| {operation} | {} | {lower} | {median} | {upper} | {longest} |", took.len());
         operations.insert(*operation, json!({ "answers": took.len(), "quartiles and longest, ms": quartiles }));
     }
-    for (title, counts) in [("fault, tried again", &report.faults), ("repeated by the function", &report.repeated)] {
-        println!("\n| {title} | times |\n|---|---|");
-        println!("| all | {} |", counts.values().sum::<usize>());
-        for (what, times) in counts {
-            println!("| {what} | {times} |");
-        }
+    println!("\n| fault, tried again | times |\n|---|---|");
+    println!("| all | {} |", report.faults.values().sum::<usize>());
+    for (what, times) in &report.faults {
+        println!("| {what} | {times} |");
     }
     for wrong in &report.wrong {
         println!("wrong: {wrong}");
@@ -353,7 +333,6 @@ fn show(report: &Report, people: u32, seconds: f64) {
         "found again": found,
         "operations": operations,
         "faults": report.faults,
-        "repeated": report.repeated,
     });
     let folder = target().join("bench");
     std::fs::create_dir_all(&folder).unwrap();
