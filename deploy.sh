@@ -62,6 +62,9 @@ site=$TARGET/site
 # shellcheck disable=SC2086 # no argument where it is empty
 configure site "$CONFIG" web "$site" ${AWS_ENDPOINT_URL:-}
 
+# S3 sends what is stored and compresses nothing, so what is stored is compressed. Every browser takes it.
+packed=$TARGET/packed
+
 # The bucket keeps a list of what was deployed: the digest of content and headers, the ETag, the key. With the ETags
 # that are there it says what is missing, what was changed by another hand, and what is ours to remove.
 list=deployed
@@ -73,11 +76,12 @@ while IFS= read -r file; do
   key=${file#"$site"/}
   type=$(content_type "$file")
   cache="max-age=$MAX_AGE"
-  digest=$({ printf '%s\n%s\n' "$type" "$cache" && cat "$file"; } | sha256)
+  digest=$({ printf '%s\n%s\ngzip\n' "$type" "$cache" && cat "$file"; } | sha256)
   etag=$(printf '%s\n' "$before" | awk -v digest="$digest" -v key="$key" '$1 == digest && $3 == key { print $2 }')
   if [ -z "$etag" ] || ! printf '%s\n' "$there" | grep -qxF "$etag	$key"; then
-    etag=$(aws s3api put-object --bucket "$BUCKET" --key "$key" --body "$file" --content-type "$type" \
-      --cache-control "$cache" --query ETag --output text)
+    gzip -9 -n -c "$file" >"$packed"
+    etag=$(aws s3api put-object --bucket "$BUCKET" --key "$key" --body "$packed" --content-type "$type" \
+      --content-encoding gzip --cache-control "$cache" --query ETag --output text)
     say "pages: $key"
     changed=$((changed + 1))
   fi

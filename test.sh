@@ -46,9 +46,12 @@ fi
 
 step 'formatting'
 cargo fmt --all --check
+# The fuzzer and the benchmark of the hashes are workspaces of their own, which only ./fuzz.sh and ./bench.sh build.
+cargo fmt --manifest-path fuzz/Cargo.toml --check
+cargo fmt --manifest-path bench/hashes/Cargo.toml --check
 
 step 'scripts and template'
-shellcheck -x ./*.sh scripts/*.sh .ci/run
+shellcheck -x ./*.sh scripts/*.sh bench/*.sh .ci/run
 cfn-lint template.yaml
 
 step 'the tests that SECURITY.md and docs/defences.md name'
@@ -80,10 +83,12 @@ skip=
 [ $browser = yes ] || skip='--skip pages::'
 # What the scripts build while a test runs would take the time limits of the tests beside it.
 for tool in configure audit import-users; do cargo build --quiet --locked --package $tool; done
-# Hundreds of calls at once need both cores: by themselves first.
-LATCHKEY_ENV=$folder/env cargo test --quiet --package end-to-end --locked -- limits::
+# Many calls at once need both cores: by themselves first.
+for alone in limits:: load::; do
+  LATCHKEY_ENV=$folder/env cargo test --quiet --package end-to-end --locked -- $alone
+done
 # shellcheck disable=SC2086 # two words, or none
-LATCHKEY_ENV=$folder/env cargo test --quiet --package end-to-end --locked -- --skip limits:: $skip
+LATCHKEY_ENV=$folder/env cargo test --quiet --package end-to-end --locked -- --skip limits:: --skip load:: $skip
 
 step 'local.sh'
 python -m unittest discover --start-directory tests/local --pattern 'test_local.py'

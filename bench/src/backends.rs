@@ -1,17 +1,21 @@
 //! DynamoDB, SES and Cognito Identity, as far as the functions see them: one HTTP server that takes the time it is told
 //! to, counts what it is asked, and can fail in every way that a service fails.
 
+use crate::network::{Network, Server};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, server::conn::http1};
+use hyper::{Method, Request, Response, StatusCode, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What a function asks of a service.
@@ -91,36 +95,59 @@ struct State {
     behaviour: Behaviour,
     counts: HashMap<Call, usize>,
     connections: usize,
+    opened: watch::Sender<usize>,
 }
 
 /// The services.
 pub struct Backends {
     state: Arc<Mutex<State>>,
+    network: Arc<Server>,
     server: JoinHandle<()>,
     /// Where they are.
     pub endpoint: String,
 }
 
 impl Backends {
-    /// Starts them on a free port of the loopback interface.
+    /// Starts them on a free port of the loopback interface, reached over plain HTTP and at once.
     pub async fn start() -> io::Result<Self> {
+        Self::behind(Network::default()).await
+    }
+
+    /// Starts them on a free port of the loopback interface, behind this network.
+    pub async fn behind(network: Network) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let port = listener.local_addr()?.port();
+        let endpoint =
+            if network.tls { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") };
+        let network = Arc::new(Server::new(network, port)?);
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let (shared, way) = (Arc::clone(&state), Arc::clone(&network));
         let server = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
-                let _ = connection.set_nodelay(true);
-                lock(&state).connections += 1;
+                let (state, network) = (Arc::clone(&shared), Arc::clone(&way));
                 tokio::spawn(async move {
-                    let service = service_fn(|request| answer(&state, request));
-                    // A connection that is closed on purpose ends here.
+                    // A connection that is closed on purpose, or whose client believes nobody, ends here.
+                    let Ok(connection) = network.accept(connection).await else { return };
+                    let is_new = AtomicBool::new(true);
+                    let service = service_fn(|request| answer(&state, &is_new, request));
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
                 });
             }
         });
-        Ok(Self { state, server, endpoint })
+        Ok(Self { state, network, server, endpoint })
+    }
+
+    /// The file with the certificate of the authority that signed theirs, where they are reached over TLS.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Path> {
+        self.network.authority.as_deref()
+    }
+
+    /// Waits until so many connections were opened ahead of any call, by a request for `/`.
+    pub async fn opened(&self, count: usize) {
+        let mut opened = lock(&self.state).opened.subscribe();
+        // The sender lives as long as the services.
+        let _ = opened.wait_for(|opened| *opened >= count).await;
     }
 
     /// Sets what they do from now on.
@@ -128,7 +155,8 @@ impl Backends {
         lock(&self.state).behaviour = behaviour;
     }
 
-    /// What they were asked since the last look, and over how many new connections.
+    /// What they were asked since the last look, and how many of these calls came over a connection that nothing had come
+    /// over before.
     #[must_use]
     pub fn counts(&self) -> (HashMap<Call, usize>, usize) {
         let mut state = lock(&self.state);
@@ -146,7 +174,16 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+async fn answer(
+    state: &Mutex<State>,
+    is_new: &AtomicBool,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, io::Error> {
+    let is_new = is_new.swap(false, Ordering::Relaxed);
+    if request.method() == Method::GET && request.uri().path() == "/" {
+        lock(state).opened.send_modify(|opened| *opened += usize::from(is_new));
+        return Ok(respond(StatusCode::OK, "healthy".to_owned()));
+    }
     // Without padding, the size of the answer would tell which range it is.
     let padded = request.headers().get("add-padding").is_some_and(|value| value == "true");
     let range = request.uri().path().strip_prefix("/range/").filter(|_| padded).map(str::to_owned);
@@ -160,6 +197,7 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Resp
     let behaviour = {
         let mut state = lock(state);
         *state.counts.entry(call).or_default() += 1;
+        state.connections += usize::from(is_new);
         state.behaviour.clone()
     };
     // The timer's grain is a millisecond, also for no time at all.

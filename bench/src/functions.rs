@@ -28,7 +28,8 @@ pub fn binary(target: &Path, function: &str) -> PathBuf {
 /// The variables that the template gives a function, and those that Lambda does.
 #[must_use]
 pub fn variables(backends: &Backends) -> HashMap<String, String> {
-    [
+    let authority = backends.authority().map(|file| ("AWS_CA_BUNDLE".to_owned(), file.display().to_string()));
+    let template = [
         ("AUDIT_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
@@ -41,9 +42,8 @@ pub fn variables(backends: &Backends) -> HashMap<String, String> {
         ("EMAIL_SOURCE", "sender@example.com"),
         ("VERIFICATION_PAGE", "https://pages.example/verify.html"),
         ("RESET_PAGE", "https://pages.example/resetPassword.html"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
+    ];
+    template.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().chain(authority).collect()
 }
 
 /// An event that a function answers with yes, where the stub holds [`account`] and conditions hold.

@@ -172,7 +172,8 @@ impl Environment {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    fn id(&self) -> io::Result<u32> {
+    /// The process's number.
+    pub fn id(&self) -> io::Result<u32> {
         self.process.id().ok_or_else(|| io::Error::other("the function has ended"))
     }
 }

@@ -6,6 +6,7 @@
 //! gives them to whoever may ask for the log.
 
 use crate::Failed;
+use crate::report::keep;
 use bench::backends::{Backends, Behaviour, Call};
 use bench::functions::{EMAIL, PASSWORD, account, binary, sample_account, variables};
 use bench::lambda::Environment;
@@ -113,10 +114,7 @@ pub(crate) async fn run(target: &Path, count: usize) -> Result<(), Failed> {
         println!("| {} | {name} | {one:.2} ms | {other_name} | {other:.2} ms | {} |", pair.function, cells.join(" | "));
         lines.push(line);
     }
-    let file = target.join("bench");
-    std::fs::create_dir_all(&file)?;
-    std::fs::write(file.join("silence.json"), serde_json::to_string_pretty(&lines)?)?;
-    Ok(())
+    keep(target, "silence", &Value::Array(lines))
 }
 
 /// Milliseconds of so many calls of each case, in turns.

@@ -1,6 +1,7 @@
 //! How long the functions take to start and to answer, and what they hold.
 
 use crate::Failed;
+use crate::report::{keep, milliseconds};
 use bench::backends::{Backends, Call};
 use bench::functions::{FUNCTIONS, binary, event, variables, willing};
 use bench::lambda::Environment;
@@ -22,43 +23,32 @@ struct Series {
     peak: Vec<f64>,
 }
 
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
-}
-
-async fn measure(target: &Path, function: &str, runs: usize, backends: &Backends) -> Result<Series, Failed> {
-    let mut series = Series::default();
+/// One start of a binary, and its calls.
+async fn measure(series: &mut Series, binary: &Path, function: &str, backends: &Backends) -> Result<(), Failed> {
     let event = event(function).to_string();
-    for _ in 0..runs {
-        let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
-        series.init.push(milliseconds(environment.init));
-        let outcome = environment.call(event.clone()).await?;
-        if outcome.failed || String::from_utf8_lossy(&outcome.body).contains("false") {
-            return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
-        }
-        series.first.push(milliseconds(outcome.duration));
-        let before = environment.cpu_time()?;
-        for _ in 0..WARM {
-            series.warm.push(milliseconds(environment.call(event.clone()).await?.duration));
-        }
-        #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-        series.cpu.push(milliseconds(environment.cpu_time()?.saturating_sub(before)) / WARM as f64);
-        #[allow(clippy::cast_precision_loss, reason = "memory has fewer bits")]
-        series.peak.push(environment.peak_memory()? as f64 / 1_048_576.0);
+    let environment = Environment::start(binary, &variables(backends)).await?;
+    series.init.push(milliseconds(environment.init));
+    let outcome = environment.call(event.clone()).await?;
+    if outcome.failed || String::from_utf8_lossy(&outcome.body).contains("false") {
+        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
     }
-    Ok(series)
+    series.first.push(milliseconds(outcome.duration));
+    let before = environment.cpu_time()?;
+    for _ in 0..WARM {
+        series.warm.push(milliseconds(environment.call(event.clone()).await?.duration));
+    }
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    series.cpu.push(milliseconds(environment.cpu_time()?.saturating_sub(before)) / WARM as f64);
+    #[allow(clippy::cast_precision_loss, reason = "memory has fewer bits")]
+    series.peak.push(environment.peak_memory()? as f64 / 1_048_576.0);
+    Ok(())
 }
 
-/// One hash by itself, on whatever core is free.
-fn hash(runs: usize) -> f64 {
-    let times: Vec<f64> = (0..runs)
-        .map(|_| {
-            let began = Instant::now();
-            std::hint::black_box(latchkey_salting::hash(b"the password of ada", &[7; SALT_BYTES], Scheme::default()));
-            milliseconds(began.elapsed())
-        })
-        .collect();
-    median(&times)
+/// Milliseconds of one hash by itself, on the core on which the functions run.
+fn hash() -> f64 {
+    let began = Instant::now();
+    std::hint::black_box(latchkey_salting::hash(b"the password of ada", &[7; SALT_BYTES], Scheme::default()));
+    milliseconds(began.elapsed())
 }
 
 fn spread(series: &[f64]) -> String {
@@ -82,18 +72,18 @@ pub(crate) async fn run(target: &Path, runs: usize) -> Result<(), Failed> {
     );
     println!("| function | init | × empty | first call | warm call | CPU a warm call | peak memory, MiB | zip, MB |");
     println!("|---|---|---|---|---|---|---|---|");
-    let mut floor = 0.0;
-    let mut login_warm = 0.0;
-    for function in std::iter::once("empty").chain(FUNCTIONS) {
-        let series = measure(target, function, runs, &backends).await?;
+    let functions: Vec<_> = std::iter::once("empty").chain(FUNCTIONS).collect();
+    let mut all: Vec<Series> = functions.iter().map(|_| Series::default()).collect();
+    // In turns: a machine that is slow for a while is slow for all of them.
+    for _ in 0..runs {
+        for (function, series) in functions.iter().zip(&mut all) {
+            measure(series, &binary(target, function), function, &backends).await?;
+        }
+    }
+    let floor = median(&all[0].init);
+    for (function, series) in functions.iter().zip(&all) {
         let zip =
             std::fs::metadata(target.join(format!("lambda/{function}/bootstrap.zip"))).ok().map(|file| file.len());
-        if function == "empty" {
-            floor = median(&series.init);
-        }
-        if function == "login" {
-            login_warm = median(&series.warm);
-        }
         #[allow(clippy::cast_precision_loss, reason = "files are small")]
         let megabytes = zip.map_or_else(|| "?".to_owned(), |bytes| format!("{:.2}", bytes as f64 / 1e6));
         println!(
@@ -105,24 +95,50 @@ pub(crate) async fn run(target: &Path, runs: usize) -> Result<(), Failed> {
             median(&series.cpu),
             median(&series.peak),
         );
-        report.insert(function.to_owned(), summary(&series, zip));
+        report.insert((*function).to_owned(), summary(series, zip));
     }
-    chain(target, &backends, login_warm, runs * WARM, &mut report).await?;
-    let folder = target.join("bench");
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("speed.json"), serde_json::to_string_pretty(&report)?)?;
+    report.insert("chain".to_owned(), chain(target, &backends).await?);
+    keep(target, "speed", &Value::Object(report))
+}
+
+/// Several builds of login beside each other, in turns: a name and a file each, the first of them the one that the others are
+/// compared with.
+pub(crate) async fn compare(builds: &[(&str, &str)], runs: usize) -> Result<(), Failed> {
+    let backends = Backends::start().await?;
+    backends.behave(willing());
+    let mut all: Vec<Series> = builds.iter().map(|_| Series::default()).collect();
+    for run in 0..runs {
+        for turn in 0..builds.len() {
+            let build = (run + turn) % builds.len();
+            measure(&mut all[build], Path::new(builds[build].1), "login", &backends).await?;
+        }
+    }
+    println!("Milliseconds: median (quartiles) of {runs} starts of login in turns, {WARM} warm calls each.\n");
+    println!(
+        "| build | init | × the first | first call | warm call | CPU a warm call | peak memory, MiB | binary, MB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for ((name, path), series) in builds.iter().zip(&all) {
+        #[allow(clippy::cast_precision_loss, reason = "files are small")]
+        let megabytes = std::fs::metadata(path)?.len() as f64 / 1e6;
+        println!(
+            "| {name} | {} | {:.2} | {} | {} | {:.2} | {:.1} | {megabytes:.2} |",
+            spread(&series.init),
+            median(&series.init) / median(&all[0].init),
+            spread(&series.first),
+            spread(&series.warm),
+            median(&series.cpu),
+            median(&series.peak),
+        );
+    }
     Ok(())
 }
 
-/// A warm login beside what it cannot do without: its hash, and one round trip before it and one after.
-async fn chain(
-    target: &Path,
-    backends: &Backends,
-    at_once: f64,
-    hashes: usize,
-    report: &mut serde_json::Map<String, Value>,
-) -> Result<(), Failed> {
+/// A warm login beside what it cannot do without: its hash, and one round trip before it and one after. Each login is followed
+/// by one hash, and the two are compared pair by pair, so that a machine that slows down slows both.
+async fn chain(target: &Path, backends: &Backends) -> Result<Value, Failed> {
     const DELAY: Duration = Duration::from_millis(5);
+    const PAIRS: usize = 60;
     let mut slow = willing();
     slow.delays = Call::ALL.map(|call| (call, DELAY)).into();
     let environment = Environment::start(&binary(target, "login"), &variables(backends)).await?;
@@ -133,21 +149,23 @@ async fn chain(
     let (_, _) = backends.counts();
     environment.call(event.clone()).await?;
     let (counts, connections) = backends.counts();
-    backends.behave(slow);
-    let mut times = Vec::new();
-    for _ in 0..50 {
-        times.push(milliseconds(environment.call(event.clone()).await?.duration));
+    let mut more = Vec::new();
+    let mut more_with_delays = Vec::new();
+    for _ in 0..PAIRS {
+        backends.behave(willing());
+        let at_once = milliseconds(environment.call(event.clone()).await?.duration);
+        let hash = hash();
+        backends.behave(slow.clone());
+        let delayed = milliseconds(environment.call(event.clone()).await?.duration);
+        more.push(at_once - hash);
+        more_with_delays.push(delayed - at_once);
     }
-    let hash = hash(hashes.min(50));
     println!("\nA warm login asks {counts:?} over {connections} new connections.");
-    println!("One hash by itself: {hash:.2} ms. A warm login takes {:.2} ms more.", at_once - hash);
+    println!("It takes {} ms more than one hash, pair by pair.", spread(&more));
     println!(
-        "With 5 ms for every request it takes {:.2} ms more than without: the chain is two requests long, 10 ms.",
-        median(&times) - at_once
+        "With 5 ms for every request it takes {} ms more than without: the chain is two requests long, 10 ms, and the timer's \
+         grain is 1 ms for each.",
+        spread(&more_with_delays)
     );
-    report.insert(
-        "chain".to_owned(),
-        json!({ "hashMs": hash, "warmLoginMs": at_once, "warmLoginWith5MsMs": median(&times) }),
-    );
-    Ok(())
+    Ok(json!({ "moreThanHashMs": median(&more), "moreWith5MsMs": median(&more_with_delays) }))
 }

@@ -25,6 +25,24 @@ pub fn median(series: &[f64]) -> f64 {
     quantile(series, 0.5)
 }
 
+/// How many series of the same length a bootstrap draws.
+const RESAMPLES: usize = 9_999;
+
+/// The 95 % confidence interval of the median, by the percentile bootstrap: series as long as this one are drawn from it with
+/// replacement, and the middle 95 % of their medians are kept. The seed makes it the same in every run.
+#[must_use]
+pub fn median_interval(series: &[f64], seed: u64) -> [f64; 2] {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut drawn = vec![0.0; series.len()];
+    let medians: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            drawn.fill_with(|| series[random.random_range(0..series.len())]);
+            median(&drawn)
+        })
+        .collect();
+    [0.025, 0.975].map(|share| quantile(&medians, share))
+}
+
 /// How many permutations a test draws. The smallest p-value it can give is one in this many, and one.
 pub const PERMUTATIONS: usize = 9_999;
 
@@ -56,6 +74,16 @@ mod tests {
         assert!((quantile(&[4.0, 1.0, 3.0, 2.0], 0.5) - 2.5).abs() < 1e-9);
         assert!((quantile(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.25) - 2.0).abs() < 1e-9);
         assert!((median(&[7.0]) - 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_interval_of_a_median_holds_it_and_narrows_with_more_values() {
+        let mut random = StdRng::seed_from_u64(1);
+        let noise: Vec<f64> = (0..200).map(|_| 1.0 + random.random::<f64>()).collect();
+        let [from, to] = median_interval(&noise, 2);
+        let [from_few, to_few] = median_interval(&noise[..20], 2);
+        assert!(from < 1.5 && 1.5 < to, "{from} to {to}");
+        assert!(to - from < (to_few - from_few) / 2.0, "{from} to {to}, {from_few} to {to_few}");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! A real Chromium with an empty profile, driven through its driver.
 
-use crate::service::root;
+use crate::service::target;
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -106,6 +105,25 @@ impl Browser {
         self.page.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// What a script passes to its last argument, a function.
+    pub(crate) async fn wait_for(&self, script: &str) -> Value {
+        self.page.execute_async(script, Vec::new()).await.unwrap()
+    }
+
+    /// From now on every answer comes as over a connection with this delay and no more than this many bytes a second.
+    pub(crate) async fn slow_down(&self, milliseconds: u32, bytes: u32) {
+        let conditions = json!({ "offline": false, "latency": milliseconds, "throughput": bytes });
+        self.command("chromium/network_conditions", &json!({ "network_conditions": conditions })).await;
+    }
+
+    /// What the driver answers to a command beyond the standard's.
+    async fn command(&self, path: &str, input: &Value) -> Value {
+        let session = self.page.session_id().await.unwrap().unwrap();
+        let address = format!("{}/session/{session}/{path}", self.address);
+        let answer = reqwest::Client::new().post(address).body(input.to_string()).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
     /// Follows a link that opens in another tab.
     pub(crate) async fn follow(&self, link: Element) {
         let known = self.page.windows().await.unwrap();
@@ -116,22 +134,14 @@ impl Browser {
 
     /// What the console holds since it was last asked: errors of scripts, of the Content-Security-Policy, of the network.
     pub(crate) async fn complaints(&self) -> Vec<String> {
-        let session = self.page.session_id().await.unwrap().unwrap();
-        let answer = reqwest::Client::new()
-            .post(format!("{}/session/{session}/se/log", self.address))
-            .body(json!({ "type": "browser" }).to_string())
-            .send()
-            .await
-            .unwrap();
-        let log: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let log = self.command("se/log", &json!({ "type": "browser" })).await;
         let lines = log["value"].as_array().expect("chromedriver gives the log");
         lines.iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     }
 
     /// A picture of the page under target/screenshots, for people to look at.
     pub(crate) async fn picture(&self, name: &str) {
-        let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-        let folder = folder.join("screenshots");
+        let folder = target().join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), self.page.screenshot().await.unwrap()).unwrap();
     }

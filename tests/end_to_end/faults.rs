@@ -1,14 +1,14 @@
 //! What the deployed functions make of services that fail, and how often they ask them. Not on the local cloud: a stub
 //! fails as it is told to.
 
-use crate::service::root;
+use crate::service::target;
 use bench::backends::{Backends, Behaviour, Call, Failure};
 use bench::functions::{FUNCTIONS, account, binary, event, variables};
 use bench::lambda::Environment;
+use bench::network::Network;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 const FAILURES: [Failure; 5] =
@@ -16,10 +16,6 @@ const FAILURES: [Failure; 5] =
 
 /// The functions' timeout in `template.yaml`, less a second.
 const BUDGET: Duration = Duration::from_secs(14);
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
 
 /// The calls of a function that succeeds, and how many of each.
 fn calls(function: &str) -> &'static [(Call, usize)] {
@@ -105,6 +101,40 @@ async fn a_call_asks_the_services_no_more_than_it_must() {
             assert!(connections_may_be_new || connections == 0, "{function}: {connections} new connections when warm");
         }
     }
+}
+
+#[tokio::test]
+async fn connections_are_opened_before_the_first_event_comes_over_tls_too() {
+    for tls in [false, true] {
+        for function in FUNCTIONS {
+            let backends = Backends::behind(Network { tls, ..Network::default() }).await.unwrap();
+            let environment = Environment::start(&binary(&target(), function), &variables(&backends)).await.unwrap();
+            // As many as the function uses at once, before anything was asked of it.
+            let connections = match function {
+                "verify-user" => 1,
+                "login" | "change-password" => 3,
+                _ => 2,
+            };
+            let opened = tokio::time::timeout(BUDGET, backends.opened(connections)).await;
+            assert!(opened.is_ok(), "{function}: fewer than {connections}");
+            assert_eq!(backends.counts(), (HashMap::new(), 0), "{function}");
+            backends.behave(services(function, None));
+            let outcome = environment.call(event(function).to_string()).await.unwrap();
+            assert!(done(&outcome.body), "{function}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_not_believed() {
+    let backends = Backends::behind(Network { tls: true, ..Network::default() }).await.unwrap();
+    backends.behave(services("login", None));
+    let mut variables = variables(&backends);
+    variables.remove("AWS_CA_BUNDLE");
+    let environment = Environment::start(&binary(&target(), "login"), &variables).await.unwrap();
+    let outcome = environment.call(event("login").to_string()).await.unwrap();
+    assert!(outcome.failed, "{}", String::from_utf8_lossy(&outcome.body));
+    assert_eq!(backends.counts(), (HashMap::new(), 0));
 }
 
 #[tokio::test]

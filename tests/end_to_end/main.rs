@@ -14,6 +14,7 @@ mod faults;
 mod import;
 mod journeys;
 mod limits;
+mod load;
 mod pages;
 mod permissions;
 mod sample;

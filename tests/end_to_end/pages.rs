@@ -1,8 +1,12 @@
-//! The pages and the inbox in a real browser, as a person goes through them.
+//! The pages and the inbox in a real browser, as a person goes through them, and what a page weighs: `./bench.sh pages`
+//! shows what is printed here.
+
+#![allow(clippy::print_stdout, reason = "the figures are for whoever started it")]
 
 use crate::account::{Account, address};
 use crate::browser::Browser;
-use crate::service::Service;
+use crate::service::{Service, target};
+use bench::statistics::median;
 use fantoccini::Locator;
 use serde_json::{Value, json};
 
@@ -15,6 +19,12 @@ const PAGES: [&str; 7] = [
     "resetPassword.html",
     "changePassword.html",
 ];
+
+/// The most that a page may weigh with all that it loads, compressed.
+const HEAVIEST: u64 = 20 * 1024;
+
+/// First visits to each page, of which the median is printed.
+const VISITS: usize = 3;
 
 /// Opens the inbox and follows the link of the newest mail to this address.
 async fn follow_mailed_link(browser: &Browser, service: &Service, email: &str) {
@@ -202,4 +212,89 @@ async fn every_field_has_a_label_and_says_to_password_managers_what_it_is() {
         let too_wide = browser.run("return document.documentElement.scrollWidth > innerWidth").await;
         assert_eq!(too_wide, json!(false), "{page}");
     }
+}
+
+/// What the browser says of a page that it has just shown: the first paint with content, the shifts of the layout by the
+/// part of the window that moved and how far, and each request's bytes as they are and as they were sent.
+const MEASURE: &str = "
+    const done = arguments[0];
+    const observed = (type) => new Promise((resolve) => {
+        const found = [];
+        new PerformanceObserver((list) => found.push(...list.getEntries())).observe({ type, buffered: true });
+        // What was buffered comes in a task of its own, and a late shift gets its time.
+        setTimeout(() => resolve(found), 300);
+    });
+    (async () => {
+        const [paints, shifts] = await Promise.all([observed('paint'), observed('layout-shift')]);
+        const loaded = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+        const requests = loaded.map((entry) => ({
+            url: entry.name, bytes: entry.decodedBodySize, compressed: entry.encodedBodySize,
+        }));
+        return {
+            painted: paints.find((entry) => entry.name === 'first-contentful-paint')?.startTime,
+            shifted: shifts.reduce((sum, entry) => sum + entry.value, 0),
+            moved: shifts.flatMap((entry) => entry.sources.map((source) => source.node?.id || source.node?.nodeName)),
+            requests,
+        };
+    })().then(done, (error) => done(String(error)));
+";
+
+/// A first visit, by a browser that has nothing of the pages; or as over a slow connection, where whatever comes late shows.
+async fn visit(url: &str, slow: bool) -> Value {
+    let browser = Browser::start().await;
+    if slow {
+        browser.slow_down(150, 100_000).await;
+    }
+    browser.open(url).await;
+    browser.see("#service-name:not(:empty)").await;
+    let measured = browser.wait_for(MEASURE).await;
+    assert!(measured.is_object(), "{url}: {measured}");
+    measured
+}
+
+#[tokio::test]
+async fn a_page_is_light_asks_for_no_more_than_it_must_and_nothing_in_it_moves() {
+    let service = Service::running();
+    println!(
+        "\n| page | requests | bytes | as sent, at most {HEAVIEST} | layout shift, 0 | slow, 0 | first contentful paint, below 300 ms | slow |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    let mut all = Vec::new();
+    for page in PAGES {
+        // The pages of mailed links as they are opened: with one.
+        let link = match page {
+            "verify.html" => "?email=ada%40example.com&verify=a-token",
+            "resetPassword.html" => "?email=ada%40example.com&lost=a-token",
+            _ => "",
+        };
+        let url = format!("{}{link}", service.page(page));
+        let mut visits = Vec::new();
+        for _ in 0..VISITS {
+            visits.push(visit(&url, false).await);
+        }
+        let slow = visit(&url, true).await;
+        let number = |visit: &Value, what: &str| visit[what].as_f64().unwrap();
+        let painted = median(&visits.iter().map(|visit| number(visit, "painted")).collect::<Vec<_>>()).round();
+        let painted_slowly = number(&slow, "painted").round();
+        let [shifted, shifted_slowly] = [&visits[0], &slow].map(|visit| number(visit, "shifted"));
+        let measured = &visits[0];
+        let requests = measured["requests"].as_array().unwrap();
+        let sum = |what: &str| requests.iter().map(|request| request[what].as_u64().unwrap()).sum::<u64>();
+        let (bytes, compressed) = (sum("bytes"), sum("compressed"));
+        println!(
+            "| {page} | {} | {bytes} | {compressed} | {shifted} | {shifted_slowly} | {painted} | {painted_slowly} |",
+            requests.len()
+        );
+        all.push(json!({ "page": page, "visits": visits, "slow": slow }));
+
+        // Itself, style, logo, settings, library, signature, its script, what all share; and what forms share or what tells
+        // who is logged in, or both.
+        let due = if page == "login.html" { 10 } else { 9 };
+        assert_eq!(requests.len(), due, "{page}: {requests:?}");
+        assert!(compressed <= HEAVIEST, "{page}: {compressed} bytes");
+        assert!(shifted == 0.0 && shifted_slowly == 0.0, "{page}: {} {}", measured["moved"], slow["moved"]);
+    }
+    let folder = target().join("bench");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("pages.json"), format!("{:#}\n", Value::from(all))).unwrap();
 }

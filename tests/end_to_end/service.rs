@@ -13,6 +13,7 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
+use latchkey_auth::memory::MemoryEntropy;
 use latchkey_dynamodb::DynamoUsers;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -29,6 +30,11 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 /// The repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
+}
+
+/// Where builds and results are kept.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// What `local.sh` started.
@@ -92,7 +98,8 @@ impl Service {
     /// The running service, and its table as the functions see it.
     pub(crate) fn with_table() -> (Self, DynamoUsers) {
         let service = Self::running();
-        let users = DynamoUsers::new(&service.config(service.owners_key()), service.setting("DDB_TABLE").to_owned());
+        let config = service.config(service.owners_key());
+        let users = DynamoUsers::new(&config, service.setting("DDB_TABLE").to_owned(), &&MemoryEntropy::default());
         (service, users)
     }
 
@@ -110,12 +117,17 @@ impl Service {
 
     /// Someone without an account, with the credentials that the pages give to everybody.
     pub(crate) async fn guest(&self) -> Caller {
+        self.new_guest().await.unwrap()
+    }
+
+    /// As [`Self::guest`], or the code of the refusal.
+    pub(crate) async fn new_guest(&self) -> Result<Caller, String> {
         // Unsigned on AWS; the emulator looks at no signature either.
         let cognito = self.owner().cognito;
         let pool = self.setting("IDENTITY_POOL_ID");
-        let id = cognito.get_id().identity_pool_id(pool).send().await.unwrap().identity_id.unwrap();
-        let answer = cognito.get_credentials_for_identity().identity_id(id).send().await.unwrap();
-        self.caller(temporary(answer.credentials.unwrap()))
+        let id = cognito.get_id().identity_pool_id(pool).send().await.map_err(|error| code(&error))?.identity_id;
+        let answer = cognito.get_credentials_for_identity().set_identity_id(id).send().await;
+        Ok(self.caller(temporary(answer.map_err(|error| code(&error))?.credentials.unwrap())))
     }
 
     /// Someone with the credentials that a login's token is exchanged for, or the code of the refusal.
@@ -187,6 +199,9 @@ fn temporary(credentials: cognito::types::Credentials) -> Credentials {
     )
 }
 
+/// The code of a call that the service did not answer.
+pub(crate) const UNREACHED: &str = "unreached";
+
 /// The code of what a service refused.
 pub(crate) fn code<E, R>(error: &aws_smithy_runtime_api::client::result::SdkError<E, R>) -> String
 where
@@ -195,7 +210,7 @@ where
 {
     match error.as_service_error() {
         Some(error) => error.code().unwrap_or("no code").to_owned(),
-        None => panic!("the service was not reached: {error}"),
+        None => format!("{UNREACHED}: {error}"),
     }
 }
 
@@ -273,6 +288,11 @@ impl Mail {
         let link = self.text.split_whitespace().find(|word| word.starts_with("http")).expect("the mail has a link");
         assert!(self.html.contains(&link.replace('&', "&amp;")), "the HTML part has the same link");
         link.to_owned()
+    }
+
+    /// Whether its link says something under a name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.text.contains(&format!("&{name}="))
     }
 
     /// What the link says under a name, decoded.

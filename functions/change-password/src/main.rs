@@ -9,11 +9,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     serve(|settings| {
         let aws = latchkey_aws::from_environment()?;
-        let users = DynamoUsers::new(&aws, settings.table()?);
+        let users = DynamoUsers::new(&aws.sdk, settings.table()?, &SystemEntropy);
+        let mailer = SesMailer::new(&aws.sdk, settings.sender()?);
+        aws.prepare(vec![users.service(2), mailer.service(1)]);
         Ok(ChangePassword {
             users: users.clone(),
             limits: users,
-            mailer: SesMailer::new(&aws, settings.sender()?),
+            mailer,
             breaches: breaches(settings)?,
             clock: SystemClock,
             entropy: SystemEntropy,

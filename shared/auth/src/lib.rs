@@ -35,7 +35,7 @@ pub use operations::{
     change_password::ChangePassword, create_user::CreateUser, login::Login, lost_password::LostPassword,
     reset_password::ResetPassword, verify_user::VerifyUser,
 };
-pub use password::{NewPassword, Password, Passwords};
+pub use password::{NewPassword, Password, Passwords, is_breached};
 pub use refusal::{Reason, Refusal};
 pub use services::{Breaches, Clock, Entropy, Identities, Mailer, OpenIdToken, Users};
 pub use time::Timestamp;

@@ -7,7 +7,7 @@ mod breached;
 mod guessable;
 
 use crate::{Cause, Email, Entropy, Fault, Reason, Refusal};
-pub(crate) use breached::is_breached;
+pub use breached::is_breached;
 use latchkey_salting::{PasswordHash, SALT_BYTES, Scheme, StoredHash};
 use serde::Deserialize;
 use std::fmt;

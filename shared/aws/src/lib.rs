@@ -4,15 +4,18 @@
 //! long as that environment lives. Reading them from there, and from nowhere else, spares every start the search
 //! through profiles and metadata services that a general-purpose client makes.
 
+mod connections;
+
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, result::SdkError};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
+use connections::Connections;
 use latchkey_auth::Cause;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What Lambda or the owner gives a function is missing or wrong.
@@ -26,30 +29,9 @@ pub enum Unusable {
     Certificates,
 }
 
-/// The five roots of Amazon Trust Services, which sign for the endpoints of AWS. Reading the 140 roots of the system took
-/// four of the five milliseconds of a start (`docs/decisions/0008-amazons-roots.md`).
-const AMAZON_TRUST_SERVICES: &[u8] = include_bytes!("../roots/amazon-trust-services.pem");
-
-/// Partitions whose endpoints others sign for, by the first letters of their regions.
-const OTHER_PARTITIONS: [&str; 3] = ["cn-", "us-iso", "eusc-"];
-
-/// Whom to believe: the file that `AWS_CA_BUNDLE` names, as in all AWS tools, or Amazon's roots, or the system's.
-fn trust(region: &str) -> Result<TlsContext, Unusable> {
-    let roots = match std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        Some(path) => {
-            let certificates = std::fs::read(path).map_err(|_| Unusable::Certificates)?;
-            TrustStore::empty().with_pem_certificate(certificates)
-        }
-        None if OTHER_PARTITIONS.iter().any(|partition| region.starts_with(partition)) => TrustStore::default(),
-        None => TrustStore::empty().with_pem_certificate(AMAZON_TRUST_SERVICES),
-    };
-    TlsContext::builder().with_trust_store(roots).build().map_err(|_| Unusable::Certificates)
-}
-
 /// Connections to the endpoints of a region.
 pub fn https(region: &str) -> Result<SharedHttpClient, Unusable> {
-    let client = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::rustls(CryptoMode::Ring));
-    Ok(client.tls_context(trust(region)?).build_https())
+    Ok(SharedHttpClient::new(Connections::new(region)?))
 }
 
 /// The longest that one call to a service may take, with its retries. An operation makes at most three, which
@@ -60,8 +42,78 @@ const ATTEMPT: Duration = Duration::from_millis(1_800);
 /// The longest that connecting may take.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// What every SDK client of a function is made from.
-pub fn from_environment() -> Result<SdkConfig, Unusable> {
+/// AWS, as one function reaches it.
+#[derive(Debug)]
+pub struct Aws {
+    /// What every SDK client is made from.
+    pub sdk: SdkConfig,
+    connections: Connections,
+}
+
+impl Aws {
+    /// Begins to make clients and to open connections, and returns at once: the function asks for its first event before
+    /// anything of this is done, and its first call finds it done or on its way. What cannot be done is left to the call that
+    /// needs it.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn prepare(&self, services: Vec<Service>) {
+        let (region, endpoint) = (self.sdk.region().map_or("", AsRef::as_ref), self.sdk.endpoint_url());
+        let address =
+            |service: &Service| endpoint.map(str::to_owned).or_else(|| connections::address(service.name, region));
+        let services: Vec<_> = services.into_iter().map(|service| (address(&service), service)).collect();
+        let connections = self.connections.clone();
+        tokio::spawn(async move {
+            // Each turn of the event loop sees what the network did; the question for an event needs a few of them.
+            for _ in 0..TURNS_TO_ASK {
+                tokio::task::yield_now().await;
+            }
+            for (address, service) in &services {
+                if let Some(address) = address {
+                    connections.open(address, service.connections);
+                }
+            }
+            for (_, service) in services {
+                (service.make_client)();
+            }
+        });
+    }
+}
+
+/// More turns of the event loop than the question for the first event takes to be sent.
+const TURNS_TO_ASK: usize = 16;
+
+/// A client of the SDK, which costs a quarter of a millisecond to make.
+pub type Client<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
+
+/// A client that is made when it is first needed, or [prepared](Aws::prepare) before.
+pub fn client<C>(sdk: &SdkConfig, new: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Client<C> {
+    let sdk = sdk.clone();
+    Arc::new(LazyLock::new(Box::new(move || new(&sdk))))
+}
+
+/// A service that a function will call.
+pub struct Service {
+    name: &'static str,
+    connections: usize,
+    make_client: Box<dyn FnOnce() + Send>,
+}
+
+impl Service {
+    /// A service by the name that its endpoints begin with, how many connections to it a call uses at once, and its client.
+    #[must_use]
+    pub fn new<C: Send + Sync + 'static>(name: &'static str, connections: usize, client: &Client<C>) -> Self {
+        let client = Arc::clone(client);
+        let make_client = Box::new(move || {
+            LazyLock::force(&client);
+        });
+        Self { name, connections, make_client }
+    }
+}
+
+/// What Lambda's environment says.
+pub fn from_environment() -> Result<Aws, Unusable> {
     let required = |name| std::env::var(name).map_err(|_| Unusable::Missing(name));
     let credentials = Credentials::new(
         required("AWS_ACCESS_KEY_ID")?,
@@ -71,6 +123,7 @@ pub fn from_environment() -> Result<SdkConfig, Unusable> {
         "Lambda",
     );
     let region = required("AWS_REGION")?;
+    let connections = Connections::new(&region)?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
@@ -79,14 +132,14 @@ pub fn from_environment() -> Result<SdkConfig, Unusable> {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(https(&region)?)
+        .http_client(connections.clone())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SystemTimeSource::new())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)));
     config.set_region(Region::new(region));
     config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()));
-    Ok(config.build())
+    Ok(Aws { sdk: config.build(), connections })
 }
 
 /// What went wrong with a call, as a code. The service's message is left out: it may quote what was sent.
@@ -99,16 +152,4 @@ pub fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Cause {
         SdkError::ResponseError(_) => "response",
         _ => "request",
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_five_roots_of_amazon_trust_services_are_there() {
-        let text = std::str::from_utf8(AMAZON_TRUST_SERVICES).unwrap();
-        assert_eq!(text.matches("-----BEGIN CERTIFICATE-----").count(), 5);
-        assert!(trust("eu-west-1").is_ok());
-    }
 }

@@ -2,12 +2,15 @@
 
 use aws_sdk_cognitoidentity::Client;
 use latchkey_auth::{Cause, Fault, Identities, OpenIdToken, UserId};
-use latchkey_aws::SdkConfig;
+use latchkey_aws::{SdkConfig, Service};
+
+/// What the endpoints of Cognito Identity begin with.
+const ENDPOINT: &str = "cognito-identity";
 
 /// An identity pool that knows this service as its developer provider.
 #[derive(Clone, Debug)]
 pub struct CognitoIdentities {
-    client: Client,
+    client: latchkey_aws::Client<Client>,
     pool: String,
     provider: String,
 }
@@ -16,7 +19,13 @@ impl CognitoIdentities {
     /// The pool and the provider's name in it.
     #[must_use]
     pub fn new(aws: &SdkConfig, pool: String, provider: String) -> Self {
-        Self { client: Client::new(aws), pool, provider }
+        Self { client: latchkey_aws::client(aws, Client::new), pool, provider }
+    }
+
+    /// The service, of which a call uses so many connections at once.
+    #[must_use]
+    pub fn service(&self, connections: usize) -> Service {
+        Service::new(ENDPOINT, connections, &self.client)
     }
 }
 
@@ -33,6 +42,23 @@ impl Identities for CognitoIdentities {
         match (answer.identity_id, answer.token) {
             (Some(identity_id), Some(token)) => Ok(OpenIdToken { identity_id, token }),
             _ => Err(Fault::Identities(Cause::code("response"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_cognitoidentity::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+    use futures_util::FutureExt;
+
+    #[test]
+    fn the_sdk_calls_the_service_where_connections_are_opened() {
+        for region in ["us-east-1", "eu-west-1", "us-gov-west-1"] {
+            let region_of = Params::builder().region(region).build().unwrap();
+            let resolver = DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&region_of).now_or_never().unwrap().unwrap();
+            assert_eq!(endpoint.url(), format!("https://{ENDPOINT}.{region}.amazonaws.com"));
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Every write is one conditional call, so that DynamoDB decides races. `record` is what an account looks like, `limits`
 //! what a counter does.
+//!
+//! The client library repeats a call whose answer does not come. The first may have been carried out, and then the condition
+//! refuses the second: a write that cannot be made twice knows its own by something that nobody else could have written.
 
 mod limits;
 mod record;
@@ -11,25 +14,39 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use latchkey_auth::{
-    Email, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users,
+    Email, Entropy, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users,
 };
-use latchkey_aws::SdkConfig;
+use latchkey_aws::{SdkConfig, Service};
 use latchkey_salting::{PasswordHash, StoredHash};
 use record::{number, text};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the endpoints of DynamoDB begin with.
+const ENDPOINT: &str = "dynamodb";
 
 /// The user table.
 #[derive(Clone, Debug)]
 pub struct DynamoUsers {
-    client: Client,
+    client: latchkey_aws::Client<Client>,
     table: String,
+    calls: Arc<Calls>,
 }
 
 impl DynamoUsers {
     /// A table of this name.
     #[must_use]
-    pub fn new(aws: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(aws), table }
+    pub fn new(aws: &SdkConfig, table: String, entropy: &impl Entropy) -> Self {
+        Self { client: latchkey_aws::client(aws, Client::new), table, calls: Arc::new(Calls::new(entropy)) }
+    }
+
+    /// The service, of which a call uses so many connections at once.
+    #[must_use]
+    pub fn service(&self, connections: usize) -> Service {
+        Service::new(ENDPOINT, connections, &self.client)
     }
 
     fn update(&self, email: &Email, condition: &str, change: &str) -> UpdateItemFluentBuilder {
@@ -39,6 +56,27 @@ impl DynamoUsers {
             .key("email", text(email.as_str()))
             .condition_expression(condition)
             .update_expression(change)
+    }
+}
+
+/// Gives each call of a process a name that no other call has.
+#[derive(Debug)]
+struct Calls {
+    process: String,
+    latest: AtomicU64,
+}
+
+impl Calls {
+    fn new(entropy: &impl Entropy) -> Self {
+        let mut process = [0; 12];
+        entropy.fill(&mut process);
+        Self { process: BASE64_URL_SAFE_NO_PAD.encode(process), latest: AtomicU64::new(0) }
+    }
+
+    /// 16 characters and a number.
+    fn name(&self) -> AttributeValue {
+        let number = self.latest.fetch_add(1, Ordering::Relaxed);
+        text(&format!("{}{number}", self.process))
     }
 }
 
@@ -83,12 +121,30 @@ impl DynamoUsers {
 async fn made(update: UpdateItemFluentBuilder) -> Result<bool, Fault> {
     match update.send().await {
         Ok(_) => Ok(true),
-        Err(SdkError::ServiceError(error))
-            if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-        {
-            Ok(false)
+        Err(error) => refused(error).map(|_found| false),
+    }
+}
+
+/// Runs an update that writes this value, which nobody else could have written: where it is there already, the update was
+/// made.
+async fn made_once(update: UpdateItemFluentBuilder, attribute: &str, value: AttributeValue) -> Result<bool, Fault> {
+    let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(error) => Ok(refused(error)?.get(attribute) == Some(&value)),
+    }
+}
+
+/// The item that a condition did not hold for, if it was asked for; any other error is a fault.
+fn refused<R>(error: SdkError<UpdateItemError, R>) -> Result<HashMap<String, AttributeValue>, Fault> {
+    match error {
+        SdkError::ServiceError(error) if error.err().is_conditional_check_failed_exception() => {
+            let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
+                return Ok(HashMap::new());
+            };
+            Ok(refusal.item.unwrap_or_default())
         }
-        Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
+        error => Err(Fault::Table(latchkey_aws::cause(&error))),
     }
 }
 
@@ -124,6 +180,7 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":false", AttributeValue::Bool(false))
             .send()
             .await;
+        // Made twice it is the same account; nothing verifies it in between.
         match put {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error))
@@ -143,6 +200,7 @@ impl Users for DynamoUsers {
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let update = match seen {
+            // Made twice it is the same.
             PendingVerification::Hashed { token, .. } => self
                 .update(
                     email,
@@ -161,12 +219,15 @@ impl Users for DynamoUsers {
                 .expression_attribute_values(":hash", text(&token.hash().encode()))
                 .expression_attribute_values(":until", number(until)),
         };
-        made(
-            update
-                .expression_attribute_values(":true", AttributeValue::Bool(true))
-                .expression_attribute_values(":now", number(now)),
-        )
-        .await
+        let update = update
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":now", number(now));
+        match seen {
+            PendingVerification::Hashed { .. } => made(update).await,
+            PendingVerification::Plain(token) => {
+                made_once(update, "verifyTokenHash", text(&token.hash().encode())).await
+            }
+        }
     }
 
     async fn start_reset(
@@ -196,7 +257,7 @@ impl Users for DynamoUsers {
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made(
+        made_once(
             self.update(
                 email,
                 "lostTokenHash = :token AND lostTokenExpiresAt > :now",
@@ -210,6 +271,8 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":email", text(email.as_str()))
             .expression_attribute_values(":now", number(now)),
+            "passwordHash",
+            text(password.as_str()),
         )
         .await
     }
@@ -221,7 +284,7 @@ impl Users for DynamoUsers {
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made(
+        made_once(
             self.update(
                 email,
                 "passwordHash = :seen",
@@ -233,6 +296,8 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":email", text(email.as_str()))
             .expression_attribute_values(":now", number(now)),
+            "passwordHash",
+            text(password.as_str()),
         )
         .await
     }
@@ -245,7 +310,7 @@ impl Users for DynamoUsers {
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made(
+        made_once(
             self.update(
                 email,
                 "passwordHash = :seen",
@@ -256,7 +321,26 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":userId", text(user_id.as_str()))
             .expression_attribute_values(":now", number(now)),
+            "passwordHash",
+            text(password.as_str()),
         )
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+    use futures_util::FutureExt;
+
+    #[test]
+    fn the_sdk_calls_the_service_where_connections_are_opened() {
+        for region in ["us-east-1", "eu-west-1", "us-gov-west-1"] {
+            let region_of = Params::builder().region(region).build().unwrap();
+            let resolver = DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&region_of).now_or_never().unwrap().unwrap();
+            assert_eq!(endpoint.url(), format!("https://{ENDPOINT}.{region}.amazonaws.com"));
+        }
     }
 }

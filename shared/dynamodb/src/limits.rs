@@ -2,16 +2,15 @@
 //!
 //! | key | attributes |
 //! |---|---|
-//! | `attempts:<what>:<hash>` | `attempts`: tickets since the count began; `lastAt`: when the latest was taken |
-//! | `mails:<hash>` | `sent1` to `sent5`: when the latest five went out, newest first; `signUpAt`, `lostPasswordAt` |
+//! | `attempts:<what>:<hash>` | `attempts`: tickets since the count began; `lastAt`: when the latest was taken; `takenBy`: the call that took it |
+//! | `mails:<hash>` | `sent1` to `sent5`: when the latest five went out, newest first; `signUpAt`, `lostPasswordAt`; `takenBy` |
 //!
 //! The hash is the SHA-256 of the address, as base64url: the item's key does not name anybody, and has no `@`. Times are
 //! seconds since 1970. `expiresAt` lets DynamoDB remove an item that can refuse nothing any more; nothing depends on when it does.
 
-use crate::DynamoUsers;
 use crate::record::{number, text};
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder};
+use crate::{DynamoUsers, refused};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemOutput, builders::UpdateItemFluentBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use latchkey_auth::limits::{
@@ -70,13 +69,7 @@ async fn decided(update: UpdateItemFluentBuilder) -> Result<(bool, Item), Fault>
         .await;
     match answer {
         Ok(UpdateItemOutput { attributes, .. }) => Ok((true, attributes.unwrap_or_default())),
-        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-            let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
-                return Ok((false, Item::new()));
-            };
-            Ok((false, refusal.item.unwrap_or_default()))
-        }
-        Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
+        Err(error) => refused(error).map(|found| (false, found)),
     }
 }
 
@@ -85,7 +78,7 @@ const DOUBLINGS: u32 = 10;
 
 impl Limits for DynamoUsers {
     async fn take_ticket(&self, guess: Guess, email: &Email, now: Timestamp) -> Result<Ticket, Fault> {
-        let key = tickets_key(guess, email);
+        let (key, call) = (tickets_key(guess, email), self.calls.name());
         // An expression has no powers of two, so every step of the wait stands in the condition. `<` and not `<=`: of two
         // whole seconds that are one apart, hardly any time may have passed.
         let mut conditions = vec![
@@ -102,10 +95,16 @@ impl Limits for DynamoUsers {
                 .expression_attribute_values(format!(":t{step}"), before(now, wait_after(attempts)));
         }
         let update = update
-            .condition_expression(conditions.join(" OR "))
+            // A ticket that was taken, without an answer that came through, is not taken again.
+            .condition_expression(format!(
+                "({}) AND (attribute_not_exists(takenBy) OR takenBy <> :call)",
+                conditions.join(" OR ")
+            ))
             .update_expression(
-                "SET attempts = if_not_exists(attempts, :zero) + :one, lastAt = :now, expiresAt = :expires",
+                "SET attempts = if_not_exists(attempts, :zero) + :one, lastAt = :now, expiresAt = :expires, \
+                 takenBy = :call",
             )
+            .expression_attribute_values(":call", call.clone())
             .expression_attribute_values(":free", count(FREE_ATTEMPTS))
             .expression_attribute_values(":longest", before(now, LONGEST_WAIT))
             .expression_attribute_values(":zero", count(0))
@@ -115,6 +114,9 @@ impl Limits for DynamoUsers {
         let (made, old) = decided(update).await?;
         let attempts = u32::try_from(value(&old, "attempts")).unwrap_or(u32::MAX - 1);
         let latest = value(&old, "lastAt");
+        if !made && old.get("takenBy") == Some(&call) {
+            return Ok(Ticket::Numbered(attempts));
+        }
         if !made {
             let judged_from = latest.saturating_add(wait_after(attempts)).saturating_add(1);
             return Ok(Ticket::Refused { retry_after: judged_from.saturating_sub(now.0).clamp(1, LONGEST_WAIT + 1) });
@@ -139,7 +141,7 @@ impl Limits for DynamoUsers {
     }
 
     async fn reserve_mail(&self, occasion: Occasion, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
-        let attribute = occasion_attribute(occasion);
+        let (attribute, call) = (occasion_attribute(occasion), self.calls.name());
         let update = self
             .client
             .update_item()
@@ -153,8 +155,9 @@ impl Limits for DynamoUsers {
             .update_expression(format!(
                 "SET sent5 = if_not_exists(sent4, :zero), sent4 = if_not_exists(sent3, :zero), \
                  sent3 = if_not_exists(sent2, :zero), sent2 = if_not_exists(sent1, :zero), sent1 = :now, \
-                 {attribute} = :now, expiresAt = :expires"
+                 {attribute} = :now, expiresAt = :expires, takenBy = :call"
             ))
+            .expression_attribute_values(":call", call.clone())
             .expression_attribute_values(":minute", before(now, BETWEEN_MAILS))
             .expression_attribute_values(":hour", before(now, MAILS_WINDOW))
             .expression_attribute_values(":zero", count(0))
@@ -165,6 +168,10 @@ impl Limits for DynamoUsers {
         if made {
             let at = |seconds: u64| (seconds > 0).then_some(Timestamp(seconds));
             return Ok(Reservation::Made(Slot { occasion, at: now, pushed_out: at(oldest), before: at(last) }));
+        }
+        if old.get("takenBy") == Some(&call) {
+            // What was there before is lost, and no loss: all of it was old enough to let this mail pass.
+            return Ok(Reservation::Made(Slot { occasion, at: now, pushed_out: None, before: None }));
         }
         let minute = last.saturating_add(BETWEEN_MAILS + 1);
         let hour = oldest.saturating_add(MAILS_WINDOW + 1);

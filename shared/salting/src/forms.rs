@@ -31,16 +31,15 @@ impl Parsed {
     /// `None` where the text is of no known form, or of one with impossible values.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let parsed = match text.split('$').collect::<Vec<_>>()[..] {
-            ["", "2a" | "2b" | "2y", ..] => bcrypt(text),
+            ["", "2a" | "2b" | "2y", cost, rest] | ["bcrypt", "", "2a" | "2b" | "2y", cost, rest] => bcrypt(cost, rest),
             ["", ..] => phc(text),
-            ["bcrypt", "", ..] => bcrypt(text.strip_prefix("bcrypt$")?),
             ["argon2", ..] => phc(&text["argon2".len()..]),
             ["pbkdf2_sha256", rounds, salt, hash] => django(Prf::Sha256, rounds, salt, hash),
             ["pbkdf2_sha1", rounds, salt, hash] => django(Prf::Sha1, rounds, salt, hash),
             [_] => asp_net(text),
             _ => None,
         }?;
-        let function = parsed.function.within_bounds()?;
+        let function = parsed.function.within_bounds(parsed.salt.len(), parsed.output.len())?;
         // An empty output would match every password.
         (parsed.output.len() >= 16).then_some(Self { function, ..parsed })
     }
@@ -63,23 +62,38 @@ fn phc(text: &str) -> Option<Parsed> {
         "scrypt" => Function::Scrypt { log_n: u8::try_from(number("ln")?).ok()?, r: number("r")?, p: number("p")? },
         _ => return None,
     };
+    // What is not understood, or stands twice, could mean another hash than the one that would be derived.
+    let (names, versioned): (&[_], _) = match function {
+        Function::Pbkdf2 { .. } => (&["i", "l"], false),
+        Function::Argon2 { .. } => (&["m", "t", "p"], true),
+        Function::Scrypt { .. } | Function::Bcrypt { .. } => (&["ln", "r", "p"], false),
+    };
+    let understood = names.iter().filter(|name| phc.params.get(**name).is_some()).count();
+    if phc.params.iter().count() != understood || (phc.version.is_some() && !versioned) {
+        return None;
+    }
     let normalized = matches!(phc.algorithm.as_str(), PBKDF2_SHA512 | PBKDF2_SHA256 | ARGON2ID);
     let salt = phc.salt.as_ref()?.as_ref().to_vec();
     let output = Zeroizing::new(phc.hash.as_ref()?.as_bytes().to_vec());
-    Some(Parsed { function, salt, output, normalized })
+    let length = phc.params.get("l").map(|bytes| bytes.decimal().ok().and_then(|bytes| usize::try_from(bytes).ok()));
+    length.is_none_or(|bytes| bytes == Some(output.len())).then_some(Parsed { function, salt, output, normalized })
+}
+
+/// A number in the one way to write it: `parse` alone takes a sign, and zeros before.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
 /// `$2b$10$` and then 22 characters of salt and 31 of hash, in an alphabet of its own.
-fn bcrypt(text: &str) -> Option<Parsed> {
+fn bcrypt(cost: &str, rest: &str) -> Option<Parsed> {
     const LAX: base64::engine::GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
     const BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LAX);
-    let (cost, rest) = text.get(4..)?.split_once('$')?;
     if cost.len() != 2 || rest.len() != 53 || !rest.is_ascii() {
         return None;
     }
     let (salt, hash) = rest.split_at(22);
     Some(Parsed {
-        function: Function::Bcrypt { cost: cost.parse().ok()? },
+        function: Function::Bcrypt { cost: number(cost.strip_prefix('0').unwrap_or(cost))? },
         salt: BASE64.decode(salt).ok()?,
         output: Zeroizing::new(BASE64.decode(hash).ok()?),
         normalized: false,
@@ -89,7 +103,7 @@ fn bcrypt(text: &str) -> Option<Parsed> {
 /// Django's `salt` is text, and that text went into the derivation.
 fn django(prf: Prf, rounds: &str, salt: &str, hash: &str) -> Option<Parsed> {
     Some(Parsed {
-        function: Function::Pbkdf2 { prf, rounds: rounds.parse().ok()? },
+        function: Function::Pbkdf2 { prf, rounds: number(rounds)? },
         salt: salt.as_bytes().to_vec(),
         output: Zeroizing::new(BASE64_STANDARD.decode(hash).ok()?),
         normalized: false,
@@ -110,7 +124,7 @@ fn asp_net(text: &str) -> Option<Parsed> {
                 2 => Prf::Sha512,
                 _ => return None,
             };
-            let (salt, output) = rest[12..].split_at_checked(usize::try_from(number(8)?).ok()?)?;
+            let (salt, output) = rest.get(12..)?.split_at_checked(usize::try_from(number(8)?).ok()?)?;
             (prf, number(4)?, salt, output)
         }
         _ => return None,

@@ -22,6 +22,17 @@ pub(crate) enum Prf {
     Sha512,
 }
 
+impl Prf {
+    /// Bytes of a block.
+    fn bytes(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
 /// KiB of memory, passes, lanes.
 pub(crate) type Argon2Cost = (u32, u32, u32);
 
@@ -35,18 +46,31 @@ const MOST_BCRYPT_COST: u32 = 15;
 const BCRYPT_BYTES: usize = 72;
 
 impl Function {
-    /// `None` where the cost is beyond what can be finished.
-    pub(crate) fn within_bounds(self) -> Option<Self> {
+    /// `None` where the cost is beyond what can be finished, or where [`Self::derive`] would not accept it with a salt
+    /// and an output of so many bytes.
+    pub(crate) fn within_bounds(self, salt: usize, output: usize) -> Option<Self> {
         let within = match self {
-            Self::Pbkdf2 { rounds, .. } => (1..=MOST_ROUNDS).contains(&rounds),
+            Self::Pbkdf2 { prf, rounds } => {
+                // Every block of the output takes all the rounds.
+                let all = u64::from(rounds).saturating_mul(output.div_ceil(prf.bytes()) as u64);
+                (1..=u64::from(MOST_ROUNDS)).contains(&all)
+            }
             Self::Argon2 { cost: (memory_kib, passes, lanes), .. } => {
                 let work = u64::from(memory_kib) * 1_024 * u64::from(passes);
-                u64::from(memory_kib) * 1_024 <= MOST_MEMORY && work <= 8 * MOST_MEMORY && lanes <= 64
+                u64::from(memory_kib) * 1_024 <= MOST_MEMORY
+                    && work <= 8 * MOST_MEMORY
+                    && lanes <= 64
+                    && salt >= argon2::MIN_SALT_LEN
+                    && argon2::Params::new(memory_kib, passes, lanes, Some(output)).is_ok()
             }
             Self::Scrypt { log_n, r, p } => {
-                let memory = (log_n < 40).then(|| (128_u64 << log_n).saturating_mul(u64::from(r)));
-                memory.is_some_and(|memory| {
-                    memory <= MOST_MEMORY && memory.saturating_mul(u64::from(p)) <= 4 * MOST_MEMORY
+                let (block, lanes) = (128 * u64::from(r), u64::from(p));
+                let mixed = (log_n < 40).then(|| (1_u64 << log_n).saturating_mul(block));
+                mixed.is_some_and(|mixed| {
+                    // One block for each lane, beside those that are mixed.
+                    mixed.saturating_add(block.saturating_mul(lanes)) <= MOST_MEMORY
+                        && mixed.saturating_mul(lanes) <= 4 * MOST_MEMORY
+                        && scrypt::Params::new(log_n, r, p).is_ok()
                 })
             }
             Self::Bcrypt { cost } => (4..=MOST_BCRYPT_COST).contains(&cost),
@@ -88,16 +112,14 @@ impl Function {
     /// How many rounds of the scheme's own function are left until a check has cost as much as one under the scheme.
     /// None where the functions differ: their costs cannot be compared.
     pub(crate) fn rounds_left(&self, output_bytes: usize, scheme: Scheme) -> Option<(Prf, u32)> {
-        let (prf, rounds, whole, block) = match (self, scheme) {
-            (Self::Pbkdf2 { prf: Prf::Sha512, rounds }, Scheme::Pbkdf2Sha512(least)) => {
-                (Prf::Sha512, *rounds, least.get(), 64)
-            }
-            (Self::Pbkdf2 { prf: Prf::Sha256, rounds }, Scheme::Pbkdf2Sha256(least)) => {
-                (Prf::Sha256, *rounds, least.get(), 32)
+        let (prf, rounds, whole) = match (self, scheme) {
+            (Self::Pbkdf2 { prf: prf @ Prf::Sha512, rounds }, Scheme::Pbkdf2Sha512(least))
+            | (Self::Pbkdf2 { prf: prf @ Prf::Sha256, rounds }, Scheme::Pbkdf2Sha256(least)) => {
+                (*prf, *rounds, least.get())
             }
             _ => return None,
         };
-        let blocks = u32::try_from(output_bytes.div_ceil(block)).ok()?;
+        let blocks = u32::try_from(output_bytes.div_ceil(prf.bytes())).ok()?;
         let left = whole.saturating_sub(rounds.saturating_mul(blocks));
         (left > 0).then_some((prf, left))
     }

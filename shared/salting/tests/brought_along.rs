@@ -80,6 +80,10 @@ fn what_asp_net_refuses_is_refused_here() {
         "AQAAAAIAAAAyAAAAEOMwvh3+FZxqkdMBz2ekgGhwQ4B6pZWND6zgESBuWiHwAAAAAAAAAAAA",
         // Of this very password, with eight bytes of salt: by `hashlib` of Python.
         "AQAAAAEAAAPoAAAACAABAgMEBQYHYMjhSS+iEtzVVMM0cT15ITwBf1O7dDsyDJqcVuEVfZU=",
+        // Cut off within the numbers.
+        "AQ==",
+        "AQAAAAA=",
+        "AQAAAAIAAAAyAAAA",
     ] {
         assert_ne!(stored(text).matches(b"my password", Scheme::Argon2id), Ok(true), "{text}");
     }
@@ -93,9 +97,49 @@ fn a_cost_that_no_function_could_finish_is_refused_before_it_is_paid() {
         "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$argon2id$v=19$m=65536,t=4000000,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "pbkdf2_sha256$4000000000$seasalt$8xBlGd3jVgvJ+92hWPxi5ww0uuAuAnKgC45eudxro7c=",
+        // The rounds are within bounds, and there are three blocks of them.
+        "pbkdf2_sha1$10000000$seasalt$8xBlGd3jVgvJ+92hWPxi5ww0uuAuAnKgC45eudxro7fzEGUZ3eNWC8n73aE=",
+        // What is mixed is small, and the lanes take 2 GB.
+        "$scrypt$ln=1,r=1,p=16000000$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI",
     ] {
-        assert!(!PasswordHash::from_stored(text.to_owned()).is_known(), "{text}");
-        assert!(stored(text).matches(b"password", Scheme::Argon2id).is_err(), "{text}");
+        refused(text);
+    }
+}
+
+fn refused(text: &str) {
+    assert!(!PasswordHash::from_stored(text.to_owned()).is_known(), "{text}");
+    assert!(stored(text).matches(b"password", Scheme::Argon2id).is_err(), "{text}");
+}
+
+/// Else it would be imported, and every login would end as a fault.
+#[test]
+fn a_hash_that_its_function_would_not_take_is_refused_when_it_is_brought() {
+    for text in [
+        "$argon2id$v=19$m=0,t=0,p=0$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=65536,t=0,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=8,t=1,p=2$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$scrypt$ln=14,r=0,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI",
+        "$scrypt$ln=14,r=8,p=0$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI",
+    ] {
+        refused(text);
+    }
+}
+
+/// Whatever a part that is passed over was for, the hash was made with it.
+#[test]
+fn a_hash_with_a_part_that_is_not_understood_is_refused() {
+    for text in [
+        "$pbkdf2-sha256$i=1000,l=16$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$i=1000,l=x$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$i=1000,i=2000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$v=1$i=1000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=65536,t=2,p=1,keyid=Zm9v$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "bcrypt$$2x$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a",
+        "$2b$+5$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a",
+        "pbkdf2_sha1$+1000$wz5B6WkasRoF$atJmJ1o+XfJxKq1+Nu1f1i57Z5I=",
+    ] {
+        refused(text);
     }
 }
 

@@ -4,12 +4,15 @@ use aws_sdk_ses::Client;
 use aws_sdk_ses::error::BuildError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
 use latchkey_auth::{Cause, Email, Fault, Mail, Mailer};
-use latchkey_aws::SdkConfig;
+use latchkey_aws::{SdkConfig, Service};
+
+/// What the endpoints of SES begin with.
+const ENDPOINT: &str = "email";
 
 /// The sender.
 #[derive(Clone, Debug)]
 pub struct SesMailer {
-    client: Client,
+    client: latchkey_aws::Client<Client>,
     sender: String,
 }
 
@@ -17,7 +20,13 @@ impl SesMailer {
     /// Sends from this address, which SES knows as a verified identity.
     #[must_use]
     pub fn new(aws: &SdkConfig, sender: String) -> Self {
-        Self { client: Client::new(aws), sender }
+        Self { client: latchkey_aws::client(aws, Client::new), sender }
+    }
+
+    /// The service, of which a call uses so many connections at once.
+    #[must_use]
+    pub fn service(&self, connections: usize) -> Service {
+        Service::new(ENDPOINT, connections, &self.client)
     }
 }
 
@@ -48,5 +57,22 @@ impl Mailer for SesMailer {
     /// neither as bounces nor against the daily quota. It answers in the sandbox too.
     fn nowhere(&self) -> Email {
         Email::parse("success@simulator.amazonses.com").expect("it is an address")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ses::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+    use futures_util::FutureExt;
+
+    #[test]
+    fn the_sdk_calls_the_service_where_connections_are_opened() {
+        for region in ["us-east-1", "eu-west-1", "us-gov-west-1"] {
+            let region_of = Params::builder().region(region).build().unwrap();
+            let resolver = DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&region_of).now_or_never().unwrap().unwrap();
+            assert_eq!(endpoint.url(), format!("https://{ENDPOINT}.{region}.amazonaws.com"));
+        }
     }
 }

@@ -5,6 +5,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::region::Region;
 use import_users::{Progress, Stopped, import, report_path};
 use latchkey_dynamodb::DynamoUsers;
+use latchkey_runtime::SystemEntropy;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,7 +56,7 @@ fn run(table: &str, users: &Path) -> Result<String, Failed> {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .load()
             .await;
-        import(&DynamoUsers::new(&aws, table.to_owned()), users).await
+        import(&DynamoUsers::new(&aws, table.to_owned(), &SystemEntropy), users).await
     })?;
     let Progress { lines, written, again, refused, .. } = progress;
     let report = if refused > 0 { format!("; see {}", report_path(users).display()) } else { String::new() };

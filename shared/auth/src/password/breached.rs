@@ -13,7 +13,7 @@ const PREFIX: usize = 5;
 
 /// Whether the service knows this password. A service that does not answer keeps nobody from signing up: the trail says
 /// that nobody looked.
-pub(crate) async fn is_breached(password: &NewPassword, breaches: &impl Breaches, trail: &Trail<'_>) -> bool {
+pub async fn is_breached(password: &NewPassword, breaches: &impl Breaches, trail: &Trail<'_>) -> bool {
     let digits = digits(password);
     let (prefix, suffix) = digits.split_at(PREFIX);
     match trail.step(Step::Breaches, breaches.range(prefix)).await {

@@ -54,6 +54,78 @@ impl World {
         Letters::new("Example")
     }
 
+    pub fn create_user(&self) -> impl Operation {
+        CreateUser {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            breaches: &self.breaches,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: self.passwords.clone(),
+            letters: Self::letters(),
+            verification_page: "https://pages.example/verify.html".to_owned(),
+            unverified_seconds: 7 * 24 * HOUR,
+            reveal_accounts: self.reveal_accounts,
+        }
+    }
+
+    pub fn verify_user(&self) -> impl Operation {
+        VerifyUser { users: &self.users, limits: &self.limits, clock: &self.clock }
+    }
+
+    pub fn log_in(&self) -> impl Operation {
+        Login {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            identities: MemoryIdentities,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: self.passwords.clone(),
+            letters: Self::letters(),
+        }
+    }
+
+    pub fn change_password(&self) -> impl Operation {
+        ChangePassword {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            breaches: &self.breaches,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: self.passwords.clone(),
+            letters: Self::letters(),
+        }
+    }
+
+    pub fn lost_password(&self) -> impl Operation {
+        LostPassword {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            letters: Self::letters(),
+            reset_page: "https://pages.example/resetPassword.html".to_owned(),
+            reveal_accounts: self.reveal_accounts,
+        }
+    }
+
+    pub fn reset_password(&self) -> impl Operation {
+        ResetPassword {
+            users: &self.users,
+            limits: &self.limits,
+            mailer: &self.mailer,
+            breaches: &self.breaches,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            passwords: self.passwords.clone(),
+            letters: Self::letters(),
+        }
+    }
+
     pub async fn call<O: Operation>(&self, operation: O, payload: Value) -> Result<Answer, Fault> {
         let trail = Trail::new(|| Duration::ZERO);
         let outcome = handle(&operation, &payload.to_string(), &trail).await;
@@ -66,20 +138,7 @@ impl World {
     }
 
     pub async fn sign_up_raw(&self, payload: Value) -> Result<Answer, Fault> {
-        let operation = CreateUser {
-            users: &self.users,
-            limits: &self.limits,
-            mailer: &self.mailer,
-            breaches: &self.breaches,
-            clock: &self.clock,
-            entropy: &self.entropy,
-            passwords: self.passwords.clone(),
-            letters: Self::letters(),
-            verification_page: "https://pages.example/verify.html".to_owned(),
-            unverified_seconds: 7 * 24 * HOUR,
-            reveal_accounts: self.reveal_accounts,
-        };
-        self.call(operation, payload).await
+        self.call(self.create_user(), payload).await
     }
 
     pub async fn verify(&self, email: &str, token: &str) -> Answer {
@@ -87,8 +146,7 @@ impl World {
     }
 
     pub async fn call_verify(&self, email: &str, token: &str) -> Result<Answer, Fault> {
-        let operation = VerifyUser { users: &self.users, limits: &self.limits, clock: &self.clock };
-        self.call(operation, json!({ "email": email, "verify": token })).await
+        self.call(self.verify_user(), json!({ "email": email, "verify": token })).await
     }
 
     pub async fn login(&self, email: &str, password: &str) -> Answer {
@@ -96,17 +154,7 @@ impl World {
     }
 
     pub async fn call_login(&self, email: &str, password: &str) -> Result<Answer, Fault> {
-        let operation = Login {
-            users: &self.users,
-            limits: &self.limits,
-            mailer: &self.mailer,
-            identities: MemoryIdentities,
-            clock: &self.clock,
-            entropy: &self.entropy,
-            passwords: self.passwords.clone(),
-            letters: Self::letters(),
-        };
-        self.call(operation, json!({ "email": email, "password": password })).await
+        self.call(self.log_in(), json!({ "email": email, "password": password })).await
     }
 
     pub async fn change(&self, email: &str, old: &str, new: &str) -> Answer {
@@ -114,32 +162,12 @@ impl World {
     }
 
     pub async fn call_change(&self, email: &str, old: &str, new: &str) -> Result<Answer, Fault> {
-        let operation = ChangePassword {
-            users: &self.users,
-            limits: &self.limits,
-            mailer: &self.mailer,
-            breaches: &self.breaches,
-            clock: &self.clock,
-            entropy: &self.entropy,
-            passwords: self.passwords.clone(),
-            letters: Self::letters(),
-        };
         let payload = json!({ "email": email, "oldPassword": old, "newPassword": new });
-        self.call(operation, payload).await
+        self.call(self.change_password(), payload).await
     }
 
     pub async fn lose(&self, email: &str) -> Result<Answer, Fault> {
-        let operation = LostPassword {
-            users: &self.users,
-            limits: &self.limits,
-            mailer: &self.mailer,
-            clock: &self.clock,
-            entropy: &self.entropy,
-            letters: Self::letters(),
-            reset_page: "https://pages.example/resetPassword.html".to_owned(),
-            reveal_accounts: self.reveal_accounts,
-        };
-        self.call(operation, json!({ "email": email })).await
+        self.call(self.lost_password(), json!({ "email": email })).await
     }
 
     pub async fn reset(&self, email: &str, token: &str, password: &str) -> Answer {
@@ -147,18 +175,8 @@ impl World {
     }
 
     pub async fn call_reset(&self, email: &str, token: &str, password: &str) -> Result<Answer, Fault> {
-        let operation = ResetPassword {
-            users: &self.users,
-            limits: &self.limits,
-            mailer: &self.mailer,
-            breaches: &self.breaches,
-            clock: &self.clock,
-            entropy: &self.entropy,
-            passwords: self.passwords.clone(),
-            letters: Self::letters(),
-        };
         let payload = json!({ "email": email, "lost": token, "password": password });
-        self.call(operation, payload).await
+        self.call(self.reset_password(), payload).await
     }
 
     /// Waits until another mail may be sent.

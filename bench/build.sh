@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# How long a build from clean takes, and a redeploy after a change of one line in what all six functions are made of:
+# bench/build.sh FILE.json, for ./bench.sh. It works in a copy of the sources, so that nothing here changes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+results=$(dirname "$1")
+tree=$results/tree
+rm -rf "$tree"
+mkdir -p "$tree/.local"
+git ls-files -z --cached --others --exclude-standard | tar --null --files-from - --create | tar --extract --directory "$tree"
+ln -s "$PWD/.local/venv" "$tree/.local/venv"
+cd "$tree"
+export CARGO_TARGET_DIR=$tree/target
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+# shellcheck source=scripts/tools.sh
+. scripts/tools.sh
+tools "$TARGET"
+
+timed() { # command...; says what it does, and leaves the seconds in took
+  local before=$SECONDS
+  "$@" || fail "$* failed"
+  took=$((SECONDS - before))
+}
+
+redeploy() {
+  local name
+  for name in $(compgen -e AWS_ || true); do unset "$name"; done
+  set -a
+  # shellcheck source=/dev/null
+  . "$TARGET/cloud/env"
+  set +a
+  export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_DEFAULT_REGION=$AWS_REGION
+  ./deploy.sh --config "$TARGET/cloud/config.json"
+}
+
+say "build: from clean"
+timed build_functions
+clean=$took
+trap './local.sh stop --dir "$TARGET/cloud"; rm -rf "$tree"' EXIT
+./local.sh --detach --fresh --dir "$TARGET/cloud" \
+  --port "$(python -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])')"
+line='the Lambda runtime could not be started'
+grep -q "$line" shared/runtime/src/lib.rs || fail "shared/runtime has no line that says: $line"
+sed "s/$line/&, by this build/" shared/runtime/src/lib.rs >"$TARGET/line" && cp "$TARGET/line" shared/runtime/src/lib.rs
+say "build: a redeploy after a change of one line in shared/runtime"
+timed redeploy
+printf '\nBuilding all six from clean took %s s, a redeploy after a change of one line %s s.\n' "$clean" "$took"
+printf '{ "cleanSeconds": %s, "redeploySeconds": %s }\n' "$clean" "$took" >"$1"
