@@ -227,7 +227,9 @@ const MEASURE: &str = "
     (async () => {
         const [paints, shifts] = await Promise.all([observed('paint'), observed('layout-shift')]);
         const loaded = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
-        const requests = loaded.map((entry) => ({
+        // What is used twice is listed twice, and comes once.
+        const once = new Map(loaded.map((entry) => [entry.name, entry])).values();
+        const requests = [...once].map((entry) => ({
             url: entry.name, bytes: entry.decodedBodySize, compressed: entry.encodedBodySize,
         }));
         return {

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use serde_json::{Value, json};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 
@@ -209,8 +210,16 @@ async fn put_object(service: &Service, bucket: &str, key: &str, content: &str) {
     run(service, "aws", &["s3api", "put-object", "--bucket", bucket, "--key", key, "--body", &file]).await.unwrap();
 }
 
+/// What is stored, as a browser sees it.
 async fn object(service: &Service, bucket: &str, key: &str) -> Result<String, String> {
     let file = object_file(service);
-    let output = run(service, "aws", &["s3api", "get-object", "--bucket", bucket, "--key", key, &file]).await;
-    output.map(|_| std::fs::read_to_string(Path::new(&file)).unwrap())
+    let headers = run(service, "aws", &["s3api", "get-object", "--bucket", bucket, "--key", key, &file]).await?;
+    let stored = std::fs::read(Path::new(&file)).unwrap();
+    let headers: Value = serde_json::from_str(&headers).unwrap();
+    if headers["ContentEncoding"] != "gzip" {
+        return Ok(String::from_utf8(stored).unwrap());
+    }
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&stored[..]).read_to_string(&mut text).unwrap();
+    Ok(text)
 }
