@@ -19,27 +19,18 @@ type Failed = Box<dyn std::error::Error>;
 const USAGE: &str = "usage: bench speed, bench cold, bench sizes, bench silence [PAIRS], bench targets, \
                      bench compare NAME=LOGIN...";
 
-/// Starts of a process for each figure, and warm calls at each memory size.
+/// First calls of new processes, and warm calls at each memory size.
 const RUNS: usize = 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    // Processes run where the thread that starts them does, and the services on the other core.
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let [first, .., last] = cores[..] {
-        builder.on_thread_start(move || {
-            core_affinity::set_for_current(first);
-        });
-        core_affinity::set_for_current(last);
-    }
-    let event_loop = match builder.worker_threads(2).enable_all().build() {
+    let event_loop = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(event_loop) => event_loop,
         Err(error) => return failed(&error),
     };
     let outcome = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["speed"] => event_loop.block_on(speed::run(&target, RUNS)),
+        ["speed"] => event_loop.block_on(speed::run(&target)),
         ["cold"] => event_loop.block_on(cold::run(&target, RUNS)),
         ["sizes"] => event_loop.block_on(sizes::run(&target, RUNS)),
         ["silence"] => event_loop.block_on(silence::run(&target, 400)),
@@ -50,7 +41,7 @@ fn main() -> ExitCode {
         ["compare", builds @ ..] if builds.iter().all(|build| build.contains('=')) => {
             let builds: Vec<_> = builds.iter().filter_map(|build| build.split_once('=')).collect();
             event_loop.block_on(async {
-                speed::compare(&builds, RUNS).await?;
+                speed::compare(&builds).await?;
                 cold::compare(&builds, RUNS).await
             })
         }

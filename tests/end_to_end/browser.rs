@@ -43,8 +43,10 @@ impl Browser {
             .spawn()
             .expect("chromedriver is installed (Debian: apt install chromium chromium-driver)");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let mut said = Vec::new();
         let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver says its port");
+            let Some(line) = lines.next_line().await.unwrap() else { panic!("chromedriver ended: {said:?}") };
+            said.push(line.clone());
             if let Some(port) = line.strip_prefix("ChromeDriver was started successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }
