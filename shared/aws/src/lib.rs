@@ -84,7 +84,7 @@ impl Aws {
 /// More turns of the event loop than the question for the first event takes to be sent.
 const TURNS_TO_ASK: usize = 16;
 
-/// A client of the SDK, which costs a quarter of a millisecond to make.
+/// A client of the SDK. Making one is a sixth of what a start computes (`docs/decisions/0011-ready-beside-the-start.md`).
 pub type Client<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
 
 /// A client that is made when it is first needed, or [prepared](Aws::prepare) before.
