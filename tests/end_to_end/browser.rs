@@ -31,10 +31,11 @@ pub(crate) struct Browser {
     address: String,
 }
 
-impl Browser {
-    pub(crate) async fn start() -> Self {
+/// The driver, and the port that it chose. It takes a free port of IPv6 and wants the same of IPv4, where a connection of
+/// another test may have it: then it ends and says so, and another port is tried.
+async fn start_driver() -> (Child, String) {
+    for _port in 0..20 {
         let mut driver = Command::new("chromedriver")
-            // Any free port, which it prints.
             .arg("--port=0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -44,13 +45,21 @@ impl Browser {
             .expect("chromedriver is installed (Debian: apt install chromium chromium-driver)");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let mut said = Vec::new();
-        let port = loop {
-            let Some(line) = lines.next_line().await.unwrap() else { panic!("chromedriver ended: {said:?}") };
-            said.push(line.clone());
+        while let Some(line) = lines.next_line().await.unwrap() {
             if let Some(port) = line.strip_prefix("ChromeDriver was started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+                return (driver, port.trim_end_matches('.').to_owned());
             }
-        };
+            said.push(line);
+        }
+        let port_in_use = said.last().is_some_and(|line| line.contains("port not available"));
+        assert!(port_in_use, "chromedriver ended: {said:?}");
+    }
+    panic!("chromedriver finds no port that is free on IPv4 and IPv6");
+}
+
+impl Browser {
+    pub(crate) async fn start() -> Self {
+        let (driver, port) = start_driver().await;
         let address = format!("http://127.0.0.1:{port}");
         let capabilities = json!({
             "goog:chromeOptions": { "args": ARGUMENTS },
