@@ -133,12 +133,12 @@ fn of_all_else(target: &Path) -> Vec<Target> {
     let differences = silence.as_array().and_then(|pairs| {
         pairs
             .iter()
-            .map(|pair| number(&pair["ownDelays"]["medianDifference"]).map(f64::abs))
+            .map(|pair| number(&pair["sameDelays"]["medianDifference"]).map(f64::abs))
             .collect::<Option<Vec<_>>>()
     });
     let largest = differences.and_then(|all| all.into_iter().reduce(f64::max));
     targets.push(at_most(
-        "what the time of an answer tells, largest median difference",
+        "what the time of an answer tells, largest median difference with the same delays",
         largest,
         2.0,
         " ms",
