@@ -3,6 +3,9 @@
 //! The payload is taken as raw JSON and parsed by the operation. A typed handler argument would let
 //! `lambda_runtime` report serde's message, which quotes the offending value: that may be a password.
 
+#[cfg(not(panic = "unwind"))]
+compile_error!("a panic must end one call and not the function: build with panic = \"unwind\"");
+
 mod log;
 mod services;
 
