@@ -42,13 +42,13 @@ async fn stack_exists(service: &Service, name: &str) -> bool {
 }
 
 #[test]
-fn no_functions_zip_is_over_4_megabytes() {
+fn no_functions_zip_is_over_two_and_a_half_megabytes() {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let functions = ["create-user", "verify-user", "login", "change-password", "lost-password", "reset-password"];
     for function in functions {
         let zip = target.join("lambda").join(function).join("bootstrap.zip");
         let bytes = std::fs::metadata(&zip).unwrap_or_else(|error| panic!("{}: {error}", zip.display())).len();
-        assert!(bytes <= 4_000_000, "{function} has {bytes} bytes");
+        assert!(bytes <= 2_500_000, "{function} has {bytes} bytes");
     }
 }
 

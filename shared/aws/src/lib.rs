@@ -5,6 +5,7 @@
 //! through profiles and metadata services that a general-purpose client makes.
 
 mod connections;
+mod http;
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
