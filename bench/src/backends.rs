@@ -13,7 +13,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -95,6 +95,8 @@ struct State {
     behaviour: Behaviour,
     counts: HashMap<Call, usize>,
     connections: usize,
+    /// From a call's arrival to its answer's leaving.
+    taken: Vec<(Instant, Instant)>,
     opened: watch::Sender<usize>,
 }
 
@@ -162,6 +164,25 @@ impl Backends {
         let mut state = lock(&self.state);
         (std::mem::take(&mut state.counts), std::mem::take(&mut state.connections))
     }
+
+    /// How long there was a call to wait for since the last look: what calls beside each other took counts once.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        together(std::mem::take(&mut lock(&self.state).taken))
+    }
+}
+
+/// The length of the times in which at least one of these was under way.
+fn together(mut times: Vec<(Instant, Instant)>) -> Duration {
+    times.sort();
+    let mut sum = Duration::ZERO;
+    let mut until = None;
+    for (from, to) in times {
+        let from = until.map_or(from, |until| from.max(until));
+        sum += to.saturating_duration_since(from);
+        until = until.max(Some(to));
+    }
+    sum
 }
 
 impl Drop for Backends {
@@ -201,10 +222,12 @@ async fn answer(
         state.connections += usize::from(is_new);
         state.behaviour.clone()
     };
+    let arrived = Instant::now();
     // The timer's grain is a millisecond, also for no time at all.
     if let Some(delay) = behaviour.delays.get(&call) {
         tokio::time::sleep(*delay).await;
     }
+    lock(state).taken.push((arrived, Instant::now()));
     match behaviour.failure.filter(|(failing, _)| *failing == call).map(|(_, failure)| failure) {
         Some(Failure::Throttled) => Ok(fails(call, StatusCode::BAD_REQUEST, "ThrottlingException")),
         Some(Failure::Broken) => Ok(fails(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure")),
@@ -256,4 +279,21 @@ fn respond(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_beside_each_other_are_waited_for_once() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let of =
+            |times: &[(u64, u64)]| together(times.iter().map(|(from, to)| (at(*from), at(*to))).collect()).as_millis();
+        assert_eq!(of(&[]), 0);
+        assert_eq!(of(&[(0, 5), (7, 9)]), 7);
+        assert_eq!(of(&[(1, 7), (0, 5)]), 7);
+        assert_eq!(of(&[(0, 9), (1, 2), (3, 10)]), 10);
+    }
 }

@@ -4,7 +4,7 @@
 use crate::Failed;
 use crate::report::{keep, milliseconds};
 use bench::backends::Backends;
-use bench::functions::{FUNCTIONS, binary, event, variables, willing};
+use bench::functions::{FUNCTIONS, binary, event, steps, variables, willing};
 use bench::lambda::Environment;
 use bench::network::Network;
 use bench::statistics::{median, quantile};
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The distance to the services.
-const NETWORK: Network = Network { tls: true, round_trip: Duration::from_millis(5) };
+pub(crate) const NETWORK: Network = Network { tls: true, round_trip: Duration::from_millis(5) };
 
 /// Warm calls of each environment, of which the median counts.
 const WARM: usize = 5;
@@ -22,6 +22,7 @@ const WARM: usize = 5;
 struct Series {
     first: Vec<f64>,
     warm: Vec<f64>,
+    /// What the first call takes more than a warm one, each without its hashes.
     more: Vec<f64>,
     new_connections: usize,
 }
@@ -45,21 +46,30 @@ async fn measure(series: &mut Series, binary: &Path, function: &str) -> Result<(
     let event = event(function).to_string();
     let backends = Backends::behind(NETWORK).await?;
     backends.behave(willing());
-    let environment = Environment::start(binary, &variables(&backends)).await?;
-    let outcome = environment.call(event.clone()).await?;
-    if outcome.failed {
-        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
-    }
-    let first = milliseconds(outcome.duration);
+    let environment = Environment::start_with_log(binary, &variables(&backends)).await?;
+    let (first, first_hash) = called(&environment, &event, function).await?;
     series.new_connections += backends.counts().1;
-    let mut warm = Vec::with_capacity(WARM);
+    let (mut warm, mut rest) = (Vec::with_capacity(WARM), Vec::with_capacity(WARM));
     for _ in 0..WARM {
-        warm.push(milliseconds(environment.call(event.clone()).await?.duration));
+        let (time, hash) = called(&environment, &event, function).await?;
+        warm.push(time);
+        rest.push(time - hash);
     }
     series.first.push(first);
     series.warm.push(median(&warm));
-    series.more.push(first - median(&warm));
+    series.more.push(first - first_hash - median(&rest));
     Ok(())
+}
+
+/// How long a call took, and how much of that was hashing, in milliseconds.
+async fn called(environment: &Environment, event: &str, function: &str) -> Result<(f64, f64), Failed> {
+    let outcome = environment.call(event.to_owned()).await?;
+    if outcome.failed {
+        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
+    }
+    let steps = steps(environment).await?;
+    let hash = ["check", "hash"].iter().filter_map(|step| steps.get(*step)).sum();
+    Ok((milliseconds(outcome.duration), hash))
 }
 
 /// Prints a line of the table, and gives it as JSON.
@@ -84,7 +94,7 @@ fn describe(name: &str, series: &Series) -> Value {
 fn head(starts: usize) {
     println!(
         "\nThe first call over TLS, {} ms to the services and back: median (quartiles) of {starts} starts. The event waits when \
-         the function asks for it.\n",
+         the function asks for it. More is without the hashes of both, which differ by themselves.\n",
         NETWORK.round_trip.as_millis()
     );
     println!("| function | first call, ms | warm call, ms | more, ms | connections that the first call opened |");

@@ -1,9 +1,12 @@
 //! The six functions as they are deployed, and events for them.
 
 use crate::backends::{Backends, Behaviour};
+use crate::lambda::{Environment, REQUEST_ID};
+use latchkey_audit::Key;
 use latchkey_salting::{SALT_BYTES, Scheme};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folder of a function's package and binary, in the order of the contract.
@@ -19,6 +22,9 @@ pub const TOKEN: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 /// The address of that account.
 pub const EMAIL: &str = "ada@example.com";
 
+/// The key of the audit trail.
+pub const AUDIT_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// Where the build for Lambda puts a function's binary.
 #[must_use]
 pub fn binary(target: &Path, function: &str) -> PathBuf {
@@ -30,7 +36,7 @@ pub fn binary(target: &Path, function: &str) -> PathBuf {
 pub fn variables(backends: &Backends) -> HashMap<String, String> {
     let authority = backends.authority().map(|file| ("AWS_CA_BUNDLE".to_owned(), file.display().to_string()));
     let template = [
-        ("AUDIT_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("AUDIT_KEY", AUDIT_KEY),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
@@ -60,6 +66,16 @@ pub fn event(function: &str) -> Value {
         "reset-password" => json!({ "email": EMAIL, "lost": TOKEN, "password": "a long enough password" }),
         _ => json!({}),
     }
+}
+
+/// Milliseconds of each step of the last call, by name, as its line in the log says to who has the key. Steps may run side by
+/// side. For an environment that was [started with its log](Environment::start_with_log).
+pub async fn steps(environment: &Environment) -> io::Result<HashMap<String, f64>> {
+    let line: Value = serde_json::from_str(&environment.logged().await?)?;
+    let key = Key::parse(AUDIT_KEY).map_err(io::Error::other)?;
+    let record = key.open(line["audit"].as_str().unwrap_or_default(), REQUEST_ID).map_err(io::Error::other)?;
+    let steps: Vec<(String, f64)> = serde_json::from_value(record["steps"].clone())?;
+    Ok(steps.into_iter().map(|(step, tenths)| (step, tenths / 10.0)).collect())
 }
 
 /// An account with both links out, as DynamoDB writes an item.

@@ -14,10 +14,14 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+/// The id of every call.
+pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
 /// The longest that a function may take to start or to answer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -75,7 +79,7 @@ impl RuntimeApi {
         };
         let mut next = response(StatusCode::OK, event.payload.into_bytes());
         for (name, value) in [
-            ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+            ("lambda-runtime-aws-request-id", REQUEST_ID),
             ("lambda-runtime-deadline-ms", "99999999999999"),
             ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123412341234:function:measured"),
         ] {
@@ -95,6 +99,7 @@ fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
 /// One environment: a process of a function, from its start to its end.
 pub struct Environment {
     process: Child,
+    log: Option<Mutex<Lines<BufReader<ChildStdout>>>>,
     events: mpsc::Sender<Event>,
     server: JoinHandle<()>,
     /// From the process's start to its first question for an event.
@@ -104,6 +109,15 @@ pub struct Environment {
 impl Environment {
     /// Starts a binary with these variables and waits until it asks for its first event.
     pub async fn start(binary: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
+        Self::begin(binary, variables, Stdio::null()).await
+    }
+
+    /// The same, with its log kept: each call's line has to be [read](Self::logged).
+    pub async fn start_with_log(binary: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
+        Self::begin(binary, variables, Stdio::piped()).await
+    }
+
+    async fn begin(binary: &Path, variables: &HashMap<String, String>, log: Stdio) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (events, received) = mpsc::channel(1);
@@ -125,7 +139,7 @@ impl Environment {
             }
         });
         let started = Instant::now();
-        let process = Command::new(binary)
+        let mut process = Command::new(binary)
             .env_clear()
             .envs(variables)
             .env("AWS_LAMBDA_RUNTIME_API", address)
@@ -135,7 +149,7 @@ impl Environment {
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
@@ -143,7 +157,15 @@ impl Environment {
         let Ok(Ok(asked)) = asked else {
             return Err(io::Error::other(format!("{} does not ask for an event", binary.display())));
         };
-        Ok(Self { process, events, server, init: asked - started })
+        let log = process.stdout.take().map(|log| Mutex::new(BufReader::new(log).lines()));
+        Ok(Self { process, log, events, server, init: asked - started })
+    }
+
+    /// The next line of its log.
+    pub async fn logged(&self) -> io::Result<String> {
+        let log = self.log.as_ref().ok_or_else(|| io::Error::other("the log is not kept"))?;
+        let line = tokio::time::timeout(LIMIT, async { log.lock().await.next_line().await }).await??;
+        line.ok_or_else(|| io::Error::other("the function is gone"))
     }
 
     /// Sends an event and waits for what the function makes of it.

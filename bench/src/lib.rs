@@ -5,6 +5,7 @@
 //! Cognito Identity, with delays that are chosen and requests that are counted; [`network`] lies between. [`share`] gives
 //! a function less than a whole processor. [`functions`] are the six; [`statistics`] says what the numbers mean.
 
+pub mod awake;
 pub mod backends;
 pub mod functions;
 pub mod lambda;

@@ -10,6 +10,7 @@ mod sizes;
 mod speed;
 mod targets;
 
+use bench::awake::{self, Awake};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,6 +23,9 @@ const USAGE: &str = "usage: bench speed, bench cold, bench sizes, bench silence 
 /// First calls of new processes, and warm calls at each memory size.
 const RUNS: usize = 20;
 
+/// First calls of new processes at each memory size; with the least of them a hash takes seconds.
+const STARTS_AT_SIZE: usize = 7;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
@@ -29,10 +33,22 @@ fn main() -> ExitCode {
         Ok(event_loop) => event_loop,
         Err(error) => return failed(&error),
     };
+    if arguments == [awake::LOOP] {
+        awake::stay_awake();
+        return ExitCode::SUCCESS;
+    }
+    // Until everything is measured.
+    let _awake = match arguments.first().map(String::as_str) {
+        None | Some("targets") => None,
+        Some(_) => match Awake::keep() {
+            Ok(awake) => Some(awake),
+            Err(error) => return failed(&error),
+        },
+    };
     let outcome = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["speed"] => event_loop.block_on(speed::run(&target)),
         ["cold"] => event_loop.block_on(cold::run(&target, RUNS)),
-        ["sizes"] => event_loop.block_on(sizes::run(&target, RUNS)),
+        ["sizes"] => event_loop.block_on(sizes::run(&target, RUNS, STARTS_AT_SIZE)),
         ["silence"] => event_loop.block_on(silence::run(&target, 400)),
         ["silence", pairs] => match pairs.parse() {
             Ok(pairs) => event_loop.block_on(silence::run(&target, pairs)),

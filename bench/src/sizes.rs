@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
 
 use crate::Failed;
+use crate::cold::NETWORK;
 use crate::report::{keep, milliseconds};
 use bench::backends::{Backends, Behaviour, Call};
 use bench::functions::{FUNCTIONS, binary, event, variables, willing};
@@ -40,41 +41,67 @@ fn services(model: &Model) -> Behaviour {
     Behaviour { delays: Call::ALL.map(|call| (call, delay(call))).into(), ..willing() }
 }
 
-/// Measures every function at every size, and prints the table.
-pub(crate) async fn run(target: &Path, calls: usize) -> Result<(), Failed> {
+/// A process of a function that has the share of a core that comes with a size.
+async fn environment(
+    target: &Path,
+    function: &str,
+    size: u32,
+    full: f64,
+    backends: &Backends,
+) -> Result<(Environment, Share), Failed> {
+    let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
+    // After the start: Lambda gives that a whole vCPU.
+    let share = Share::of_a_core(f64::from(size) / full)?;
+    share.hold(environment.id()?)?;
+    Ok((environment, share))
+}
+
+/// How long a call takes that must succeed, in milliseconds.
+async fn called(environment: &Environment, function: &str) -> Result<f64, Failed> {
+    let outcome = environment.call(event(function).to_string()).await?;
+    if outcome.failed || String::from_utf8_lossy(&outcome.body).contains("false") {
+        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
+    }
+    Ok(milliseconds(outcome.duration))
+}
+
+/// Warm calls of one environment.
+async fn warm((environment, _share): (Environment, Share), function: &str, calls: usize) -> Result<Vec<f64>, Failed> {
+    let mut times = Vec::with_capacity(calls);
+    for call in 0..calls + 2 {
+        let time = called(&environment, function).await?;
+        // The first ones open connections and meet code for the first time.
+        if call >= 2 {
+            times.push(time);
+        }
+    }
+    Ok(times)
+}
+
+fn head() {
+    println!("| function | {} |", SIZES.map(|size| format!("{size} MB")).join(" | "));
+    println!("|---|{}", "---|".repeat(SIZES.len()));
+}
+
+/// Measures every function at every size, and prints the tables.
+pub(crate) async fn run(target: &Path, calls: usize, starts: usize) -> Result<(), Failed> {
     let model = Model::ours();
+    let assumed = &model.workload.assumptions;
+    let full = assumed.full_cpu_mb.value;
     let backends = Backends::start().await?;
     backends.behave(services(&model));
     println!(
         "\nWarm calls by memory size: median of {calls} in ms (95 of 100 stay below), and dollars for a million. The table takes \
          {} ms, Cognito {}, a mail {}.\n",
-        model.workload.assumptions.table_ms.value,
-        model.workload.assumptions.identity_ms.value,
-        model.workload.assumptions.mail_ms.value
+        assumed.table_ms.value, assumed.identity_ms.value, assumed.mail_ms.value
     );
-    println!("| function | {} |", SIZES.map(|size| format!("{size} MB")).join(" | "));
-    println!("|---|{}", "---|".repeat(SIZES.len()));
+    head();
     let mut report = Map::new();
     for function in FUNCTIONS {
         let mut row = Vec::new();
         let mut lines = Vec::new();
         for size in SIZES {
-            let environment = Environment::start(&binary(target, function), &variables(&backends)).await?;
-            // After the start: Lambda gives that a whole vCPU.
-            let share = Share::of_a_core(f64::from(size) / model.workload.assumptions.full_cpu_mb.value)?;
-            share.hold(environment.id()?)?;
-            let event = event(function).to_string();
-            let mut times = Vec::with_capacity(calls);
-            for call in 0..calls + 2 {
-                let outcome = environment.call(event.clone()).await?;
-                if outcome.failed {
-                    return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
-                }
-                // The first ones open connections and meet code for the first time.
-                if call >= 2 {
-                    times.push(milliseconds(outcome.duration));
-                }
-            }
+            let times = warm(environment(target, function, size, full, &backends).await?, function, calls).await?;
             let (middle, high) = (median(&times), quantile(&times, 0.95));
             let usd = usd_per_million(&model, size, middle);
             row.push(format!("{middle:.1} ({high:.1}), {usd:.2} $"));
@@ -82,6 +109,28 @@ pub(crate) async fn run(target: &Path, calls: usize) -> Result<(), Failed> {
         }
         println!("| {function} | {} |", row.join(" | "));
         report.insert(function.to_owned(), Value::Array(lines));
+    }
+
+    println!(
+        "\nThe first call after a start, over TLS, {} ms to the services and back, which answer at once: median of {starts} starts, \
+         in ms.\n",
+        NETWORK.round_trip.as_millis()
+    );
+    head();
+    for function in FUNCTIONS {
+        let mut row = Vec::new();
+        for (place, size) in SIZES.into_iter().enumerate() {
+            let mut times = Vec::with_capacity(starts);
+            for _ in 0..starts {
+                let backends = Backends::behind(NETWORK).await?;
+                backends.behave(willing());
+                let (environment, _share) = environment(target, function, size, full, &backends).await?;
+                times.push(called(&environment, function).await?);
+            }
+            row.push(format!("{:.1}", median(&times)));
+            report[function][place]["firstCallMs"] = json!(median(&times));
+        }
+        println!("| {function} | {} |", row.join(" | "));
     }
     keep(target, "sizes", &Value::Object(report))
 }

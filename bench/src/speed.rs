@@ -3,13 +3,12 @@
 use crate::Failed;
 use crate::report::{keep, milliseconds};
 use bench::backends::{Backends, Call};
-use bench::functions::{FUNCTIONS, binary, event, variables, willing};
+use bench::functions::{FUNCTIONS, binary, event, steps, variables, willing};
 use bench::lambda::Environment;
 use bench::statistics::{median, quantile};
-use latchkey_salting::{SALT_BYTES, Scheme};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Starts of each binary. They are many, because they are short and the machine is not always the same. A process is not held to
 /// a core: on one that was idle it is the core's waking that is measured (7 ms in place of 1.4 for the empty function).
@@ -31,10 +30,12 @@ struct Series {
 /// Starts and calls binaries, each of them as a function, in turns: a machine that is slow for a while is slow for all.
 async fn measure(binaries: &[(PathBuf, &str)], backends: &Backends) -> Result<Vec<Series>, Failed> {
     let mut all: Vec<Series> = binaries.iter().map(|_| Series::default()).collect();
-    for _ in 0..STARTS {
-        for ((binary, _), series) in binaries.iter().zip(&mut all) {
-            let environment = Environment::start(binary, &variables(backends)).await?;
-            series.init.push(milliseconds(environment.init));
+    for run in 0..STARTS {
+        for turn in 0..binaries.len() {
+            // Nobody always starts after the same one.
+            let which = (run + turn) % binaries.len();
+            let environment = Environment::start(&binaries[which].0, &variables(backends)).await?;
+            all[which].init.push(milliseconds(environment.init));
         }
     }
     for _ in 0..CALLED {
@@ -63,13 +64,6 @@ async fn call(series: &mut Series, binary: &Path, function: &str, backends: &Bac
     #[allow(clippy::cast_precision_loss, reason = "memory has fewer bits")]
     series.peak.push(environment.peak_memory()? as f64 / 1_048_576.0);
     Ok(())
-}
-
-/// Milliseconds of one hash by itself, on the core on which the functions run.
-fn hash() -> f64 {
-    let began = Instant::now();
-    std::hint::black_box(latchkey_salting::hash(b"the password of ada", &[7; SALT_BYTES], Scheme::default()));
-    milliseconds(began.elapsed())
 }
 
 fn spread(series: &[f64]) -> String {
@@ -148,38 +142,85 @@ pub(crate) async fn compare(builds: &[(&str, &str)]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A warm login beside what it cannot do without: its hash, and one round trip before it and one after. Each login is followed
-/// by one hash, and the two are compared pair by pair, so that a machine that slows down slows both.
+/// A warm login beside what it cannot do without: its own hash, and what the services take, one request after the other. Both are
+/// those of the same call, so that a machine that slows down takes nothing away.
 async fn chain(target: &Path, backends: &Backends) -> Result<Value, Failed> {
     const DELAY: Duration = Duration::from_millis(5);
-    const PAIRS: usize = 60;
     let mut slow = willing();
     slow.delays = Call::ALL.map(|call| (call, DELAY)).into();
-    let environment = Environment::start(&binary(target, "login"), &variables(backends)).await?;
+    let environment = Environment::start_with_log(&binary(target, "login"), &variables(backends)).await?;
     let event = event("login").to_string();
-    for _ in 0..5 {
-        environment.call(event.clone()).await?;
+    let mut of = [("at once", willing(), Parts::default()), ("after 5 ms each", slow, Parts::default())];
+    for call in 0..CHAINS + 5 {
+        for (_, behaviour, parts) in &mut of {
+            backends.behave(behaviour.clone());
+            let _ = (backends.waited(), backends.counts());
+            let login = milliseconds(environment.call(event.clone()).await?.duration);
+            let waited = milliseconds(backends.waited());
+            let steps = steps(&environment).await?;
+            let of = |names: [&str; 2]| names.iter().filter_map(|name| steps.get(*name)).copied().fold(0.0, f64::max);
+            // The first ones are not warm.
+            if call >= 5 {
+                let hash = steps.get("check").ok_or("the record has no check of a password")?;
+                parts.waited.push(waited);
+                parts.hash.push(*hash);
+                parts.requests.push(of(["find", "ticket"]) + of(["identity", "clear"]) - waited);
+                parts.more.push(login - waited - hash);
+            }
+        }
     }
-    let (_, _) = backends.counts();
-    environment.call(event.clone()).await?;
     let (counts, connections) = backends.counts();
-    let mut more = Vec::new();
-    let mut more_with_delays = Vec::new();
-    for _ in 0..PAIRS {
-        backends.behave(willing());
-        let at_once = milliseconds(environment.call(event.clone()).await?.duration);
-        let hash = hash();
-        backends.behave(slow.clone());
-        let delayed = milliseconds(environment.call(event.clone()).await?.duration);
-        more.push(at_once - hash);
-        more_with_delays.push(delayed - at_once);
-    }
     println!("\nA warm login asks {counts:?} over {connections} new connections.");
-    println!("It takes {} ms more than one hash, pair by pair.", spread(&more));
-    println!(
-        "With 5 ms for every request it takes {} ms more than without: the chain is two requests long, 10 ms, and the timer's \
-         grain is 1 ms for each.",
-        spread(&more_with_delays)
-    );
-    Ok(json!({ "moreThanHashMs": median(&more), "moreWith5MsMs": median(&more_with_delays) }))
+    for (what, _, Parts { waited, hash, requests, more }) in &of {
+        println!(
+            "Services that answer {what} take {} ms of it, its hash {} ms, and all else {} ms, of which the way to the services \
+             and back is {} ms.",
+            spread(waited),
+            spread(hash),
+            spread(more),
+            spread(requests)
+        );
+    }
+    let [(_, _, at_once), (_, _, delayed)] = of;
+    let slept = slept(target, backends, Duration::from_secs_f64(median(&at_once.hash) / 1_000.0)).await?;
+    Ok(json!({ "moreMs": median(&at_once.more), "moreWith5MsMs": median(&delayed.more), "slept": slept }))
+}
+
+/// Logins with each kind of services.
+const CHAINS: usize = 60;
+
+/// What logins are made of, in milliseconds.
+#[derive(Default)]
+struct Parts {
+    waited: Vec<f64>,
+    hash: Vec<f64>,
+    requests: Vec<f64>,
+    more: Vec<f64>,
+}
+
+/// What a pause as long as a hash costs who waits for its end: functions that hash nothing, called at once and after one.
+async fn slept(target: &Path, backends: &Backends, pause: Duration) -> Result<Value, Failed> {
+    backends.behave(willing());
+    let mut report = serde_json::Map::new();
+    for function in ["empty", "verify-user"] {
+        let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
+        let event = event(function).to_string();
+        let (mut at_once, mut after) = (Vec::new(), Vec::new());
+        for call in 0..CHAINS + 5 {
+            let first = milliseconds(environment.call(event.clone()).await?.duration);
+            tokio::time::sleep(pause).await;
+            let second = milliseconds(environment.call(event.clone()).await?.duration);
+            if call >= 5 {
+                at_once.push(first);
+                after.push(second);
+            }
+        }
+        println!(
+            "{function} takes {} ms when it is called at once, and {} ms after a pause as long as the hash.",
+            spread(&at_once),
+            spread(&after)
+        );
+        report.insert(function.to_owned(), json!({ "atOnceMs": median(&at_once), "afterPauseMs": median(&after) }));
+    }
+    Ok(Value::Object(report))
 }
