@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
+use crate::share::Share;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -109,15 +110,23 @@ pub struct Environment {
 impl Environment {
     /// Starts a binary with these variables and waits until it asks for its first event.
     pub async fn start(binary: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
-        Self::begin(binary, variables, Stdio::null()).await
+        Self::begin(Command::new(binary), variables, Stdio::null()).await
+    }
+
+    /// The same, in a control group from its first instruction: to move a process takes the kernel milliseconds.
+    pub async fn start_within(share: &Share, binary: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "echo $$ >\"$0\" && exec \"$1\""]).arg(share.processes()).arg(binary);
+        Self::begin(shell, variables, Stdio::null()).await
     }
 
     /// The same, with its log kept: each call's line has to be [read](Self::logged).
     pub async fn start_with_log(binary: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
-        Self::begin(binary, variables, Stdio::piped()).await
+        Self::begin(Command::new(binary), variables, Stdio::piped()).await
     }
 
-    async fn begin(binary: &Path, variables: &HashMap<String, String>, log: Stdio) -> io::Result<Self> {
+    async fn begin(mut program: Command, variables: &HashMap<String, String>, log: Stdio) -> io::Result<Self> {
+        let name = format!("{:?}", program.as_std());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (events, received) = mpsc::channel(1);
@@ -139,7 +148,7 @@ impl Environment {
             }
         });
         let started = Instant::now();
-        let mut process = Command::new(binary)
+        let mut process = program
             .env_clear()
             .envs(variables)
             .env("AWS_LAMBDA_RUNTIME_API", address)
@@ -155,7 +164,7 @@ impl Environment {
             .spawn()?;
         let asked = tokio::time::timeout(LIMIT, first_question).await;
         let Ok(Ok(asked)) = asked else {
-            return Err(io::Error::other(format!("{} does not ask for an event", binary.display())));
+            return Err(io::Error::other(format!("{name} does not ask for an event")));
         };
         let log = process.stdout.take().map(|log| Mutex::new(BufReader::new(log).lines()));
         Ok(Self { process, log, events, server, init: asked - started })

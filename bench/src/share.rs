@@ -13,42 +13,58 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Share {
     group: PathBuf,
+    version: Version,
+}
+
+/// Of the kernel's control groups.
+#[derive(Clone, Copy, Debug)]
+enum Version {
+    One,
+    Two,
 }
 
 impl Share {
-    /// A group that gets this share of one core: a half of it, or one and a half. Needs root and control groups of version 1
-    /// or 2 with the processor's controller.
-    pub fn of_a_core(share: f64) -> io::Result<Self> {
+    /// A group that gets all it asks for. Needs root and control groups of version 1 or 2 with the processor's controller.
+    pub fn unlimited() -> io::Result<Self> {
         let name = format!("latchkey-bench-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few periods")]
-        let quota = (f64::from(PERIOD) * share).round() as u32;
         let one = Path::new("/sys/fs/cgroup/cpu");
-        let (parent, settings) = if one.join("cpu.cfs_quota_us").exists() || one.join("cpu.shares").exists() {
-            (one, vec![("cpu.cfs_period_us", PERIOD.to_string()), ("cpu.cfs_quota_us", quota.to_string())])
+        let (parent, version) = if one.join("cpu.cfs_quota_us").exists() || one.join("cpu.shares").exists() {
+            (one, Version::One)
         } else {
-            (Path::new("/sys/fs/cgroup"), vec![("cpu.max", format!("{quota} {PERIOD}"))])
+            (Path::new("/sys/fs/cgroup"), Version::Two)
         };
-        let group = Self { group: parent.join(name) };
+        let group = Self { group: parent.join(name), version };
         std::fs::create_dir(&group.group).map_err(|error| {
             io::Error::other(format!("no control group can be made in {}: {error}; run as root", parent.display()))
         })?;
-        for (setting, value) in settings {
-            std::fs::write(group.group.join(setting), value)
-                .map_err(|error| io::Error::other(format!("the control group knows no {setting}: {error}")))?;
-        }
         Ok(group)
     }
 
-    /// Holds a process to it.
-    pub fn hold(&self, process: u32) -> io::Result<()> {
-        std::fs::write(self.group.join("cgroup.procs"), process.to_string())
+    /// From now on it gets this share of one core: a half of it, or one and a half.
+    pub fn limit(&self, share: f64) -> io::Result<()> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few periods")]
+        let quota = (f64::from(PERIOD) * share).round() as u32;
+        let settings = match self.version {
+            Version::One => vec![("cpu.cfs_period_us", PERIOD.to_string()), ("cpu.cfs_quota_us", quota.to_string())],
+            Version::Two => vec![("cpu.max", format!("{quota} {PERIOD}"))],
+        };
+        for (setting, value) in settings {
+            std::fs::write(self.group.join(setting), value)
+                .map_err(|error| io::Error::other(format!("the control group knows no {setting}: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// The file that a process writes its number into to belong to it.
+    pub(crate) fn processes(&self) -> PathBuf {
+        self.group.join("cgroup.procs")
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
         // A group with processes cannot be removed: they go back to where they came from.
-        let processes = std::fs::read_to_string(self.group.join("cgroup.procs")).unwrap_or_default();
+        let processes = std::fs::read_to_string(self.processes()).unwrap_or_default();
         for process in processes.lines() {
             let _ = std::fs::write(self.group.with_file_name("cgroup.procs"), process);
         }

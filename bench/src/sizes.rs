@@ -49,10 +49,10 @@ async fn environment(
     full: f64,
     backends: &Backends,
 ) -> Result<(Environment, Share), Failed> {
-    let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
+    let share = Share::unlimited()?;
+    let environment = Environment::start_within(&share, &binary(target, function), &variables(backends)).await?;
     // After the start: Lambda gives that a whole vCPU.
-    let share = Share::of_a_core(f64::from(size) / full)?;
-    share.hold(environment.id()?)?;
+    share.limit(f64::from(size) / full)?;
     Ok((environment, share))
 }
 
