@@ -26,7 +26,9 @@ pub enum Unusable {
     #[error("the environment variable {0} is missing: this program is started by AWS Lambda")]
     Missing(&'static str),
     /// The file of certificates cannot be read, or the system has none.
-    #[error("no certificates can be read from the file that AWS_CA_BUNDLE names, or from the system where it names none")]
+    #[error(
+        "no certificates can be read from the file that AWS_CA_BUNDLE names, or from the system where it names none"
+    )]
     Certificates,
 }
 
