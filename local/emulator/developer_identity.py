@@ -4,6 +4,7 @@ Adds GetOpenIdTokenForDeveloperIdentity, and checks the tokens that it hands out
 credentials: signature, issuer, audience, subject and expiry. By itself the emulator takes any token as it comes.
 """
 
+import threading
 import time
 import uuid
 
@@ -17,11 +18,15 @@ LOGIN = "cognito-identity.amazonaws.com"
 DEFAULT_DURATION, LONGEST_DURATION = 15 * 60, 24 * 60 * 60
 
 require.attributes(
-    cognito, "_dispatch_identity", "_identity_logins_error", "_identity_pools", "_signed_jwt", "_signature_valid",
-    "_token_claims", "_now_epoch", "_RSA_PRIVATE_KEY", "error_response_json", "json_response", "get_region",
+    cognito, "_dispatch_identity", "_run_identity_handler", "_identity_logins_error", "_identity_pools", "_signed_jwt",
+    "_signature_valid", "_token_claims", "_now_epoch", "_RSA_PRIVATE_KEY", "error_response_json", "json_response",
+    "get_region",
 )
 _dispatch = cognito._dispatch_identity
+_run = cognito._run_identity_handler
 _logins_error = cognito._identity_logins_error
+# The emulator answers in several threads, and looks through a pool's identities in one while another adds to them.
+_one_at_a_time = threading.RLock()
 
 
 def install():
@@ -29,14 +34,21 @@ def install():
     if cognito._RSA_PRIVATE_KEY is None:
         raise SystemExit("the Python package cryptography is missing: without it the emulator signs no tokens")
     cognito._dispatch_identity = dispatch
+    cognito._run_identity_handler = run_identity_handler
     cognito._identity_logins_error = logins_error
 
 
 async def dispatch(action, data):
     """Answers the one action and passes on all others."""
     if action == "GetOpenIdTokenForDeveloperIdentity":
-        return token_for_developer_identity(data)
+        return run_identity_handler(token_for_developer_identity, action, data)
     return await _dispatch(action, data)
+
+
+def run_identity_handler(handler, action, data):
+    """The emulator's own, for one request at a time."""
+    with _one_at_a_time:
+        return _run(handler, action, data)
 
 
 def token_for_developer_identity(data):

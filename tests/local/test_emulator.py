@@ -274,6 +274,38 @@ class EmulatorTest(unittest.TestCase):
         self.assert_refused({"AccessDenied", "AccessDeniedException"}, self.send, client, OTHER_SENDER)
 
 
+class ThreadsTest(unittest.TestCase):
+    """The extension within one process, whose threads change over as often as they can."""
+
+    def test_identities_are_added_while_others_are_looked_through(self):
+        code = (
+            "import sys, threading\n"
+            "from emulator import developer_identity\n"
+            "from ministack.services import cognito\n"
+            "developer_identity.install()\n"
+            "sys.setswitchinterval(1e-6)\n"
+            "identities = {str(number): {} for number in range(2_000)}\n"
+            "failed = []\n"
+            "def look(data):\n"
+            "    for identity in identities.items(): pass\n"
+            "def add(data):\n"
+            "    identities[str(len(identities))] = {}\n"
+            "def repeat(handler, times):\n"
+            "    try:\n"
+            "        for _ in range(times): cognito._run_identity_handler(handler, 'GetId', {})\n"
+            "    except RuntimeError as error: failed.append(error)\n"
+            "threads = [threading.Thread(target=repeat, args=arguments) for arguments in ((look, 500), (add, 5_000))]\n"
+            "for thread in threads: thread.start()\n"
+            "for thread in threads: thread.join()\n"
+            "sys.exit(str(failed) if failed else 0)\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(LOCAL), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=START_LIMIT, check=False
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
 class RestartTest(unittest.TestCase):
     """State that must outlive the process."""
 
@@ -303,6 +335,7 @@ class StartTest(unittest.TestCase):
     def test_a_missing_internal_ends_the_start(self):
         wrapped = [
             ("ministack.services.cognito", "_dispatch_identity"),
+            ("ministack.services.cognito", "_run_identity_handler"),
             ("ministack.services.cognito", "_identity_logins_error"),
             ("ministack.services.cognito", "_signature_valid"),
             ("ministack.services.cloudformation.engine", "_apply_transforms"),
