@@ -51,10 +51,6 @@ hashes() {
   cargo bench --quiet "${options[@]}" -- --json "$results/hashes.json"
 }
 
-free_port() {
-  python -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])'
-}
-
 # A local cloud of its own, once for all that needs one.
 local_cloud() {
   [ -z "${folder:-}" ] || return 0

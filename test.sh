@@ -74,7 +74,7 @@ step 'extensions of the emulator'
 python -m unittest discover --start-directory tests/local --pattern 'test_emulator.py'
 
 step 'the service'
-port=$(python -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])')
+port=$(free_port)
 trap './local.sh stop --dir "$folder"' EXIT
 ./local.sh --detach --fresh --dir "$folder" --port "$port"
 

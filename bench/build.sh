@@ -38,8 +38,7 @@ say "build: from clean"
 timed build_functions
 clean=$took
 trap './local.sh stop --dir "$TARGET/cloud"; rm -rf "$tree"' EXIT
-./local.sh --detach --fresh --dir "$TARGET/cloud" \
-  --port "$(python -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])')"
+./local.sh --detach --fresh --dir "$TARGET/cloud" --port "$(free_port)"
 
 change() { # file, what it says, what it says instead
   grep -qF "$2" "$1" || fail "$1 has no line that says: $2"

@@ -27,3 +27,8 @@ install_tools() {
     # Last: a folder without it is half made, and made anew.
     cp local/requirements.txt "$VENV/requirements.txt"
 }
+
+# A port on which nothing listens.
+free_port() {
+  python -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])'
+}

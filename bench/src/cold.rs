@@ -4,7 +4,7 @@
 use crate::Failed;
 use crate::report::{keep, milliseconds};
 use bench::backends::Backends;
-use bench::functions::{FUNCTIONS, binary, event, steps, variables, willing};
+use bench::functions::{FUNCTIONS, binary, granted, steps, variables, willing};
 use bench::lambda::Environment;
 use bench::network::Network;
 use bench::statistics::{median, quantile};
@@ -43,15 +43,14 @@ pub(crate) async fn run(target: &Path, starts: usize) -> Result<(), Failed> {
 
 /// One start of a binary, its first call and the next ones.
 async fn measure(series: &mut Series, binary: &Path, function: &str) -> Result<(), Failed> {
-    let event = event(function).to_string();
     let backends = Backends::behind(NETWORK).await?;
     backends.behave(willing());
     let environment = Environment::start_with_log(binary, &variables(&backends)).await?;
-    let (first, first_hash) = called(&environment, &event, function).await?;
+    let (first, first_hash) = called(&environment, function).await?;
     series.new_connections += backends.counts().1;
     let (mut warm, mut rest) = (Vec::with_capacity(WARM), Vec::with_capacity(WARM));
     for _ in 0..WARM {
-        let (time, hash) = called(&environment, &event, function).await?;
+        let (time, hash) = called(&environment, function).await?;
         warm.push(time);
         rest.push(time - hash);
     }
@@ -62,14 +61,11 @@ async fn measure(series: &mut Series, binary: &Path, function: &str) -> Result<(
 }
 
 /// How long a call took, and how much of that was hashing, in milliseconds.
-async fn called(environment: &Environment, event: &str, function: &str) -> Result<(f64, f64), Failed> {
-    let outcome = environment.call(event.to_owned()).await?;
-    if outcome.failed {
-        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
-    }
+async fn called(environment: &Environment, function: &str) -> Result<(f64, f64), Failed> {
+    let duration = granted(environment, function).await?;
     let steps = steps(environment).await?;
     let hash = ["check", "hash"].iter().filter_map(|step| steps.get(*step)).sum();
-    Ok((milliseconds(outcome.duration), hash))
+    Ok((milliseconds(duration), hash))
 }
 
 /// Prints a line of the table, and gives it as JSON.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The folder of a function's package and binary, in the order of the contract.
 pub const FUNCTIONS: [&str; 6] =
@@ -66,6 +67,16 @@ pub fn event(function: &str) -> Value {
         "reset-password" => json!({ "email": EMAIL, "lost": TOKEN, "password": "a long enough password" }),
         _ => json!({}),
     }
+}
+
+/// How long a function takes for [its event](event). One that is not answered with yes is an error: it may have been quicker.
+pub async fn granted(environment: &Environment, function: &str) -> io::Result<Duration> {
+    let outcome = environment.call(event(function).to_string()).await?;
+    let answer = String::from_utf8_lossy(&outcome.body);
+    if outcome.failed || answer.contains("false") {
+        return Err(io::Error::other(format!("{function}: {answer}")));
+    }
+    Ok(outcome.duration)
 }
 
 /// Milliseconds of each step of the last call, by name, as its line in the log says to who has the key. Steps may run side by

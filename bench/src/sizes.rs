@@ -7,7 +7,7 @@ use crate::Failed;
 use crate::cold::NETWORK;
 use crate::report::{keep, milliseconds};
 use bench::backends::{Backends, Behaviour, Call};
-use bench::functions::{FUNCTIONS, binary, event, variables, willing};
+use bench::functions::{FUNCTIONS, binary, granted, variables, willing};
 use bench::lambda::Environment;
 use bench::share::Share;
 use bench::statistics::{median, quantile};
@@ -56,20 +56,11 @@ async fn environment(
     Ok((environment, share))
 }
 
-/// How long a call takes that must succeed, in milliseconds.
-async fn called(environment: &Environment, function: &str) -> Result<f64, Failed> {
-    let outcome = environment.call(event(function).to_string()).await?;
-    if outcome.failed || String::from_utf8_lossy(&outcome.body).contains("false") {
-        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
-    }
-    Ok(milliseconds(outcome.duration))
-}
-
 /// Warm calls of one environment.
 async fn warm((environment, _share): (Environment, Share), function: &str, calls: usize) -> Result<Vec<f64>, Failed> {
     let mut times = Vec::with_capacity(calls);
     for call in 0..calls + 2 {
-        let time = called(&environment, function).await?;
+        let time = milliseconds(granted(&environment, function).await?);
         // The first ones open connections and meet code for the first time.
         if call >= 2 {
             times.push(time);
@@ -125,7 +116,7 @@ pub(crate) async fn run(target: &Path, calls: usize, starts: usize) -> Result<()
                 let backends = Backends::behind(NETWORK).await?;
                 backends.behave(willing());
                 let (environment, _share) = environment(target, function, size, full, &backends).await?;
-                times.push(called(&environment, function).await?);
+                times.push(milliseconds(granted(&environment, function).await?));
             }
             row.push(format!("{:.1}", median(&times)));
             report[function][place]["firstCallMs"] = json!(median(&times));

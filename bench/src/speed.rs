@@ -3,7 +3,7 @@
 use crate::Failed;
 use crate::report::{keep, milliseconds};
 use bench::backends::{Backends, Call};
-use bench::functions::{FUNCTIONS, binary, event, steps, variables, willing};
+use bench::functions::{FUNCTIONS, binary, granted, steps, variables, willing};
 use bench::lambda::Environment;
 use bench::statistics::{median, quantile};
 use serde_json::{Value, json};
@@ -48,16 +48,11 @@ async fn measure(binaries: &[(PathBuf, &str)], backends: &Backends) -> Result<Ve
 
 /// The calls of one environment.
 async fn call(series: &mut Series, binary: &Path, function: &str, backends: &Backends) -> Result<(), Failed> {
-    let event = event(function).to_string();
     let environment = Environment::start(binary, &variables(backends)).await?;
-    let outcome = environment.call(event.clone()).await?;
-    if outcome.failed || String::from_utf8_lossy(&outcome.body).contains("false") {
-        return Err(format!("{function}: {}", String::from_utf8_lossy(&outcome.body)).into());
-    }
-    series.first.push(milliseconds(outcome.duration));
+    series.first.push(milliseconds(granted(&environment, function).await?));
     let before = environment.cpu_time()?;
     for _ in 0..WARM {
-        series.warm.push(milliseconds(environment.call(event.clone()).await?.duration));
+        series.warm.push(milliseconds(granted(&environment, function).await?));
     }
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     series.cpu.push(milliseconds(environment.cpu_time()?.saturating_sub(before)) / WARM as f64);
@@ -149,13 +144,12 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value, Failed> {
     let mut slow = willing();
     slow.delays = Call::ALL.map(|call| (call, DELAY)).into();
     let environment = Environment::start_with_log(&binary(target, "login"), &variables(backends)).await?;
-    let event = event("login").to_string();
     let mut of = [("at once", willing(), Parts::default()), ("after 5 ms each", slow, Parts::default())];
     for call in 0..CHAINS + 5 {
         for (_, behaviour, parts) in &mut of {
             backends.behave(behaviour.clone());
             let _ = (backends.waited(), backends.counts());
-            let login = milliseconds(environment.call(event.clone()).await?.duration);
+            let login = milliseconds(granted(&environment, "login").await?);
             let waited = milliseconds(backends.waited());
             let steps = steps(&environment).await?;
             let of = |names: [&str; 2]| names.iter().filter_map(|name| steps.get(*name)).copied().fold(0.0, f64::max);
@@ -204,12 +198,11 @@ async fn slept(target: &Path, backends: &Backends, pause: Duration) -> Result<Va
     let mut report = serde_json::Map::new();
     for function in ["empty", "verify-user"] {
         let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
-        let event = event(function).to_string();
         let (mut at_once, mut after) = (Vec::new(), Vec::new());
         for call in 0..CHAINS + 5 {
-            let first = milliseconds(environment.call(event.clone()).await?.duration);
+            let first = milliseconds(granted(&environment, function).await?);
             tokio::time::sleep(pause).await;
-            let second = milliseconds(environment.call(event.clone()).await?.duration);
+            let second = milliseconds(granted(&environment, function).await?);
             if call >= 5 {
                 at_once.push(first);
                 after.push(second);

@@ -10,8 +10,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::byte_stream::ByteStream;
 use hyper_rustls::ConfigBuilderExt;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use std::sync::{Arc, OnceLock};
 
 /// The five roots of Amazon Trust Services, which sign for the endpoints of AWS
@@ -30,19 +31,10 @@ pub(crate) fn address(service: &str, region: &str) -> Option<String> {
     (!in_other_partition(region)).then(|| format!("https://{service}.{region}.amazonaws.com"))
 }
 
-/// Whom to believe.
-#[derive(Debug)]
-enum Roots {
-    Amazon,
-    /// What the system believes.
-    System,
-    /// Of a file, in PEM.
-    Given(Vec<u8>),
-}
-
-#[derive(Clone, Debug)]
+/// One pool, whoever holds it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Connections {
-    roots: Arc<Roots>,
+    /// Filled when the first connection is opened, where nothing can be wrong with whom it believes.
     pool: Arc<OnceLock<SharedHttpConnector>>,
 }
 
@@ -50,34 +42,19 @@ impl Connections {
     /// Believes the file that `AWS_CA_BUNDLE` names, as all AWS tools do, or Amazon's roots, or the system's.
     pub(crate) fn new(region: &str) -> Result<Self, Unusable> {
         let named = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
-        let roots = match named {
-            Some(path) => Roots::Given(std::fs::read(path).map_err(|_| Unusable::Certificates)?),
-            None if in_other_partition(region) => Roots::System,
-            None => Roots::Amazon,
-        };
-        let connections = Self { roots: Arc::new(roots), pool: Arc::default() };
         // Amazon's are known to be good. Others end the start, and not the first call.
-        if !matches!(*connections.roots, Roots::Amazon) {
-            let _ = connections.pool.set(connections.made()?);
-        }
-        Ok(connections)
-    }
-
-    fn made(&self) -> Result<SharedHttpConnector, Unusable> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|_| Unusable::Certificates)?;
-        let tls = match &*self.roots {
-            Roots::Amazon => tls.with_root_certificates(store(AMAZON_TRUST_SERVICES)?),
-            Roots::Given(pem) => tls.with_root_certificates(store(pem)?),
-            Roots::System => tls.with_native_roots().map_err(|_| Unusable::Certificates)?,
+        let pool = match named {
+            Some(path) => believing(&std::fs::read(path).map_err(|_| Unusable::Certificates)?)?,
+            None if in_other_partition(region) => {
+                connector(tls()?.with_native_roots().map_err(|_| Unusable::Certificates)?)
+            }
+            None => return Ok(Self::default()),
         };
-        Ok(SharedHttpConnector::new(Http1::new(tls.with_no_client_auth(), CONNECT)))
+        Ok(Self { pool: Arc::new(OnceLock::from(pool)) })
     }
 
     fn pool(&self) -> &SharedHttpConnector {
-        self.pool.get_or_init(|| self.made().expect("Amazon's roots were read by a test, and all others at the start"))
+        self.pool.get_or_init(|| believing(AMAZON_TRUST_SERVICES).expect("a test read Amazon's roots"))
     }
 
     /// Opens so many connections to an address, beside whatever else runs.
@@ -87,6 +64,21 @@ impl Connections {
             tokio::spawn(tokio::time::timeout(CONNECT, ask(pool.clone(), address.to_owned())));
         }
     }
+}
+
+fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Unusable> {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Unusable::Certificates)
+}
+
+/// Connections to whom the certificates of a PEM file vouch for.
+fn believing(pem: &[u8]) -> Result<SharedHttpConnector, Unusable> {
+    Ok(connector(tls()?.with_root_certificates(store(pem)?)))
+}
+
+fn connector(tls: ConfigBuilder<ClientConfig, WantsClientCert>) -> SharedHttpConnector {
+    SharedHttpConnector::new(Http1::new(tls.with_no_client_auth(), CONNECT))
 }
 
 /// One request that nothing comes of: it is not signed. The pool keeps a connection when its answer has been read to the end.

@@ -23,7 +23,8 @@ pub(crate) struct Http1 {
 }
 
 impl Http1 {
-    /// A pool that believes what `tls` does. A TCP connection that takes longer than `connect` is given up.
+    /// A pool that believes what `tls` does. A TCP connection that takes longer than `connect` is given up; the handshake after
+    /// it ends with the attempt.
     pub(crate) fn new(tls: ClientConfig, connect: Duration) -> Self {
         let mut tcp = Tcp::new();
         tcp.enforce_http(false);
@@ -73,5 +74,90 @@ fn failure(error: Error) -> ConnectorError {
         Some(http) if http.is_user() => ConnectorError::user(error.into()),
         Some(http) if http.is_parse() => ConnectorError::other(error.into(), None),
         _ => ConnectorError::io(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+    use aws_smithy_types::byte_stream::ByteStream;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+    /// A service that says the same on every request, or closes where it says nothing; with its address, and how many
+    /// connections there were.
+    async fn service(answer: &'static [u8]) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, connections) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answering(stream, answer));
+            }
+        });
+        (format!("http://{address}/"), connections)
+    }
+
+    /// A request of these tests comes in one piece.
+    async fn answering(mut stream: TcpStream, answer: &'static [u8]) {
+        let mut request = [0; 1_024];
+        while stream.read(&mut request).await.unwrap_or(0) > 0 && !answer.is_empty() {
+            stream.write_all(answer).await.unwrap();
+        }
+    }
+
+    fn http() -> Http1 {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        Http1::new(tls, Duration::from_secs(1))
+    }
+
+    async fn ask(http: &Http1, request: HttpRequest) -> Result<(), ConnectorError> {
+        let answer = http.call(request).await?;
+        ByteStream::new(answer.into_body()).collect().await.unwrap();
+        // The task that holds the connection gives it back to the pool.
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_until_a_service_failed_over_it() {
+        let (address, connections) = service(ANSWER).await;
+        let http = http();
+        ask(&http, HttpRequest::get(&address).unwrap()).await.unwrap();
+        let capture = CaptureSmithyConnection::new();
+        let mut request = HttpRequest::get(&address).unwrap();
+        request.add_extension(capture.clone());
+        ask(&http, request).await.unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+
+        // What the SDK does after an answer that says that the service failed.
+        capture.get().unwrap().poison();
+        ask(&http, HttpRequest::get(&address).unwrap()).await.unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn only_what_the_network_did_is_worth_another_attempt() {
+        let (closing, _) = service(b"").await;
+        let error = ask(&http(), HttpRequest::get(closing).unwrap()).await.unwrap_err();
+        assert!(error.is_io(), "{error:?}");
+
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let error = ask(&http(), HttpRequest::get(format!("http://{nobody}/")).unwrap()).await.unwrap_err();
+        assert!(error.is_io(), "{error:?}");
+
+        let (foreign, _) = service(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+        let error = ask(&http(), HttpRequest::get(foreign).unwrap()).await.unwrap_err();
+        assert!(!error.is_io() && !error.is_user(), "{error:?}");
     }
 }
