@@ -29,7 +29,8 @@ const STARTS_AT_SIZE: usize = 7;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let event_loop = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    // The services answer on one thread: a second one would be woken on the processor that the function computes on.
+    let event_loop = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(event_loop) => event_loop,
         Err(error) => return failed(&error),
     };

@@ -144,6 +144,12 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value, Failed> {
     let mut slow = willing();
     slow.delays = Call::ALL.map(|call| (call, DELAY)).into();
     let environment = Environment::start_with_log(&binary(target, "login"), &variables(backends)).await?;
+    // The services look for requests all the time: how long they take to wake is not the function's.
+    let looking = tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
     let mut of = [("at once", willing(), Parts::default()), ("after 5 ms each", slow, Parts::default())];
     for call in 0..CHAINS + 5 {
         for (_, behaviour, parts) in &mut of {
@@ -177,6 +183,7 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value, Failed> {
     }
     let [(_, _, at_once), (_, _, delayed)] = of;
     let slept = slept(target, backends, Duration::from_secs_f64(median(&at_once.hash) / 1_000.0)).await?;
+    looking.abort();
     Ok(json!({ "moreMs": median(&at_once.more), "moreWith5MsMs": median(&delayed.more), "slept": slept }))
 }
 
