@@ -124,8 +124,10 @@ mod tests {
     async fn ask(http: &Http1, request: HttpRequest) -> Result<(), ConnectorError> {
         let answer = http.call(request).await?;
         ByteStream::new(answer.into_body()).collect().await.unwrap();
-        // The task that holds the connection gives it back to the pool.
-        tokio::task::yield_now().await;
+        // Tasks of the client give the connection back to the pool, each when it has its turn.
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
         Ok(())
     }
 
