@@ -66,7 +66,7 @@ impl Connections {
     }
 }
 
-fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Unusable> {
+pub(crate) fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Unusable> {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|_| Unusable::Certificates)

@@ -82,6 +82,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
     use super::*;
+    use crate::CONNECT;
+    use crate::connections::tls;
     use aws_smithy_types::byte_stream::ByteStream;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,10 +117,8 @@ mod tests {
     }
 
     fn http() -> Http1 {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-        Http1::new(tls, Duration::from_secs(1))
+        let nobody = tls().unwrap().with_root_certificates(rustls::RootCertStore::empty());
+        Http1::new(nobody.with_no_client_auth(), CONNECT)
     }
 
     async fn ask(http: &Http1, request: HttpRequest) -> Result<(), ConnectorError> {
