@@ -28,13 +28,14 @@ esac
 
 # Standard output is for the records.
 prepare >&2
-AUDIT_KEY=$(aws lambda get-function-configuration --function-name "${FUNCTION_PREFIX}Login" \
+# Every function has the key.
+AUDIT_KEY=$(aws lambda get-function-configuration --function-name "$FUNCTION_PREFIX${FUNCTIONS%% *}" \
   --query Environment.Variables.AUDIT_KEY --output text 2>/dev/null) ||
   fail "the functions are not there, or you may not read their settings: run ./deploy.sh first"
 export AUDIT_KEY
 from=$((($(date +%s) - seconds) * 1000))
-for operation in CreateUser VerifyUser Login ChangePassword LostPassword ResetPassword; do
+while read -r name _; do
   # shellcheck disable=SC2016 # the dollar is the pattern's
-  aws logs filter-log-events --log-group-name "/aws/lambda/$FUNCTION_PREFIX$operation" --start-time "$from" \
+  aws logs filter-log-events --log-group-name "/aws/lambda/$FUNCTION_PREFIX$name" --start-time "$from" \
     --filter-pattern '{ $.audit = * }' --query 'events[].{timestamp: timestamp, message: message}' --output json
-done | cargo run --quiet --locked --package audit -- ${account:+"$account"}
+done <<<"$FUNCTIONS" | latchkey audit ${account:+"$account"}

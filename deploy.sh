@@ -11,8 +11,9 @@ prepare
 need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
 settle
-bucket=$(of_stack CodeBucket)
-[ -n "$bucket" ] || fail "stack $STACK is not there: run ./init.sh first"
+code_bucket=$(of_stack CodeBucket)
+# A first creation that failed may have left the bucket alone.
+[ -n "$code_bucket" ] && [ -n "$(of_stack Revision)" ] || fail "stack $STACK is not there: run ./init.sh first"
 
 # --- functions --------------------------------------------------------------------------------------------------
 
@@ -25,25 +26,24 @@ else
 fi
 
 # The key of the code, named by the hash of the binary: a zip's own hash changes with its time stamps.
-upload() { # operation
+upload() { # package
   local key zip=$TARGET/lambda/$1/bootstrap.zip
   key=functions/$1/$(sha256 <"$built/$1").zip
-  if ! aws s3api head-object --bucket "$bucket" --key "$key" >/dev/null 2>&1; then
-    aws s3api put-object --bucket "$bucket" --key "$key" --body "$zip" >/dev/null
+  if ! aws s3api head-object --bucket "$code_bucket" --key "$key" >/dev/null 2>&1; then
+    aws s3api put-object --bucket "$code_bucket" --key "$key" --body "$zip" >/dev/null
     say "functions: $1 is new" >&2
   fi
   printf '%s' "$key"
 }
-create=$(upload create-user)
-verify=$(upload verify-user)
-login=$(upload login)
-change=$(upload change-password)
-lost=$(upload lost-password)
-reset=$(upload reset-password)
+code=()
+while read -r name package; do
+  key=$(upload "$package")
+  code+=("${name}Code=$key")
+done <<<"$FUNCTIONS"
 EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
-apply_stack "$create" "$verify" "$login" "$change" "$lost" "$reset"
+apply_stack "${code[@]}"
 
 # --- pages ------------------------------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ content_type() { # file
 
 site=$TARGET/site
 # shellcheck disable=SC2086 # no argument where it is empty
-configure site "$CONFIG" web "$site" ${AWS_ENDPOINT_URL:-}
+latchkey site "$CONFIG" web "$site" ${AWS_ENDPOINT_URL:-}
 
 # S3 sends what is stored and compresses nothing, so what is stored is compressed. Every browser takes it.
 packed=$TARGET/packed

@@ -14,13 +14,13 @@ need cargo-lambda "pip install cargo-lambda brings it, with the zig that it buil
 
 clear_failed_stack
 adopt
-apply_stack "$(of_stack CreateUserCode)" "$(of_stack VerifyUserCode)" "$(of_stack LoginCode)" \
-  "$(of_stack ChangePasswordCode)" "$(of_stack LostPasswordCode)" "$(of_stack ResetPasswordCode)"
+# shellcheck disable=SC2046 # a word for each function: keys have no spaces
+apply_stack $(current_code)
 
 if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
   SITE_URL=$AWS_ENDPOINT_URL/$BUCKET/index.html
 fi
-configure write "$CONFIG" "IDENTITY_POOL_ID=$(of_stack IdentityPoolId)" "SITE_URL=$SITE_URL" \
+latchkey write "$CONFIG" "IDENTITY_POOL_ID=$(of_stack IdentityPoolId)" "SITE_URL=$SITE_URL" \
   "AUTHENTICATED_ROLE=$(of_stack AuthenticatedRole)"
 
 ./deploy.sh --config "$CONFIG"

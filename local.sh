@@ -139,8 +139,8 @@ if emulator >/dev/null; then
 fi
 port=${port:-4566}
 endpoint=http://localhost:$port
-build_configure
-settings=$(configure shell config.json) || exit 1
+build_latchkey
+settings=$(latchkey shell config.json) || exit 1
 eval "$settings"
 
 if [ $running = no ]; then
@@ -209,7 +209,7 @@ if ! aws s3api get-bucket-policy --bucket latchkey-inbox >/dev/null 2>&1; then
 fi
 aws s3 sync --quiet local/inbox s3://latchkey-inbox
 
-settings=$(configure shell "$dir/config.json") || exit 1
+settings=$(latchkey shell "$dir/config.json") || exit 1
 eval "$settings"
 cat >"$dir/env" <<END
 AWS_ENDPOINT_URL='$endpoint'

@@ -82,7 +82,7 @@ step 'end to end'
 skip=
 [ $browser = yes ] || skip='--skip pages::'
 # What the scripts build while a test runs would take the time limits of the tests beside it.
-for tool in configure audit import-users; do cargo build --quiet --locked --package $tool; done
+for tool in latchkey import-users; do cargo build --quiet --locked --package $tool; done
 # Many calls at once need both cores, and a connection that takes a second is given up: by themselves first.
 for alone in limits:: load:: connections_are_opened; do
   LATCHKEY_ENV=$folder/env cargo test --quiet --package end-to-end --locked -- $alone

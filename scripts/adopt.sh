@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What was in the account before the stack. The table, the identity pool and the sender, which hold the owner's data and
 # name, are taken over from the sample or an earlier stack; for what must be the stack's own the way is made clear first.
-# shellcheck disable=SC2034 # the three variables that adopt sets are read by apply_stack, in common.sh
+# shellcheck disable=SC2034 # the three variables that adopt sets are read by apply_stack, in stack.sh
 
 # Whether the stack made this resource, by its name in the template and its name in the account. Both: the physical id
 # of the roles' attachment is the pool's.
@@ -11,10 +11,11 @@ owns() { # logical id, physical id
 
 # Sets EXISTING_TABLE, EXISTING_IDENTITY_POOL and EXISTING_SENDER, which apply_stack hands to the template.
 adopt() {
+  # What a rollback failed to delete, such as a table that is protected from deletion, is no longer the stack's.
   OWNED=
   if [ "$(of_stack status)" != NONE ]; then
     OWNED=$(aws cloudformation list-stack-resources --stack-name "$STACK" --output text --query \
-      "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE'].[LogicalResourceId,PhysicalResourceId]")
+      "StackResourceSummaries[?!starts_with(ResourceStatus,'DELETE_')].[LogicalResourceId,PhysicalResourceId]")
   fi
   adopt_table
   adopt_identity_pool
@@ -97,7 +98,7 @@ adopt_sender() {
 
 refuse_clashes() {
   local name clashes=
-  for name in CreateUser VerifyUser Login ChangePassword LostPassword ResetPassword; do
+  while read -r name _; do
     if ! owns "$name" "$FUNCTION_PREFIX$name" &&
       look aws lambda get-function-configuration --function-name "$FUNCTION_PREFIX$name" --query FunctionName --output text; then
       clashes="$clashes function $FUNCTION_PREFIX$name,"
@@ -107,7 +108,7 @@ refuse_clashes() {
         --query "logGroups[?logGroupName=='/aws/lambda/$FUNCTION_PREFIX$name'].logGroupName"; then
       clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
     fi
-  done
+  done <<<"$FUNCTIONS"
   [ -z "$clashes" ] ||
     fail "already in the account:${clashes%,}; delete them, or set another FUNCTION_PREFIX in $CONFIG"
   if ! owns Site "$BUCKET"; then

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts share: saying what happens, reading the configuration, and bringing the stack to a state.
+# What the scripts share: saying what happens, and reading the configuration. scripts/stack.sh has the stack.
 
 # Scripts that call each other count from the start of the first.
 export LATCHKEY_STARTED=${LATCHKEY_STARTED:-$(date +%s)}
@@ -47,23 +47,24 @@ long() { # what it is, file, command...
 
 TARGET=${CARGO_TARGET_DIR:-target}
 
-# tools/configure: checks config.json and makes from it what the scripts need.
-configure() {
-  cargo run --quiet --locked --package configure -- "$@"
+# tools/latchkey, the program behind the scripts.
+latchkey() {
+  cargo run --quiet --locked --package latchkey -- "$@"
 }
 
-build_configure() {
+build_latchkey() {
   need cargo "see https://rustup.rs"
-  long "tools: building" "$TARGET/configure.log" cargo build --locked --package configure ||
-    fail "tools/configure does not build; see $TARGET/configure.log"
+  long "tools: building" "$TARGET/latchkey.log" cargo build --locked --package latchkey ||
+    fail "tools/latchkey does not build; see $TARGET/latchkey.log"
 }
 
-# Builds the six functions, and no other package with them: a library would get features that only a tool asks for.
+# Builds the functions, and no other package with them: a library would get features that only a tool asks for.
 build_functions() { # cargo lambda's options...
+  local packages=() package
+  for package in $(latchkey functions | cut -d ' ' -f 2); do packages+=(--package "$package"); done
   say "functions: building (the first time takes minutes)"
   long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" \
-    --package create-user --package verify-user --package login \
-    --package change-password --package lost-password --package reset-password ||
+    "${packages[@]}" ||
     fail "the functions do not build; see $TARGET/functions.log"
 }
 
@@ -82,13 +83,18 @@ read_options() {
   done
 }
 
-# Checks the configuration and the credentials, and sets a variable for each setting.
+# shellcheck source=scripts/stack.sh
+. scripts/stack.sh
+
+# Checks the configuration and the credentials, and sets a variable for each setting; FUNCTIONS is a line for each function, its
+# name in the stack and its package.
 prepare() {
   need aws "see https://aws.amazon.com/cli/"
-  build_configure
+  build_latchkey
   local settings
-  settings=$(configure shell "$CONFIG") || exit 1
+  settings=$(latchkey shell "$CONFIG") || exit 1
   eval "$settings"
+  FUNCTIONS=$(latchkey functions)
   export AWS_DEFAULT_REGION=$REGION AWS_REGION=$REGION AWS_PAGER=
   # An endpoint of one's own is not reached with a profile of one's AWS account.
   if [ -n "$CLI_PROFILE" ] && [ -z "${AWS_ENDPOINT_URL:-}" ]; then
@@ -115,132 +121,6 @@ look() { # command...
   esac
 }
 
-# --- the stack --------------------------------------------------------------------------------------------------
-
-# Reads the stack: a line for its status, each parameter and each output, as name, tab, value.
-read_stack() {
-  STACK_LINES=status$(printf '\t')NONE
-  # shellcheck disable=SC2016 # the backquotes are JMESPath's
-  if look aws cloudformation describe-stacks --stack-name "$STACK" --output text \
-    --query 'Stacks[0].[[[`status`,StackStatus]],Parameters[].[ParameterKey,ParameterValue],Outputs[].[OutputKey,OutputValue]][]'; then
-    STACK_LINES=$FOUND
-  fi
-}
-
-# The status, a parameter or an output of the stack as it was last read; empty where there is none.
-of_stack() { # name
-  printf '%s\n' "$STACK_LINES" | awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }'
-}
-
-# Waits until nothing is under way, and reads the stack.
-settle() {
-  local since=$SECONDS
-  while read_stack; do
-    case $(of_stack status) in
-      *_IN_PROGRESS)
-        sleep 1
-        if [ $((SECONDS - since)) -ge 15 ]; then
-          since=$SECONDS
-          say "stack $STACK: $(of_stack status)"
-        fi
-        ;;
-      *) return ;;
-    esac
-  done
-}
-
-# A first creation that failed leaves a stack that can only be deleted.
-clear_failed_stack() {
-  settle
-  case $(of_stack status) in
-    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS)
-      say "stack $STACK: removing what a failed first creation left"
-      aws cloudformation delete-stack --stack-name "$STACK"
-      settle
-      ;;
-  esac
-}
-
 sha256() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
-}
-
-# Values go in as JSON, so that no character of a name is special.
-parameter() { # key, value
-  printf '{"ParameterKey":"%s","ParameterValue":"%s"}' "$1" "$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')"
-}
-
-# The key of the audit trail: drawn for a stack that has none, and left as it is in one that has.
-audit_key() {
-  if [ -n "$(of_stack AuditKey)" ]; then
-    printf '{"ParameterKey":"AuditKey","UsePreviousValue":true}'
-  else
-    parameter AuditKey "$(head -c 32 /dev/urandom | base64)"
-  fi
-}
-
-# Creates the stack or updates it with the settings, with what was there before it (EXISTING_...) and with these code
-# keys. Says "nothing to change" where it is so.
-apply_stack() { # six code keys: create, verify, login, change, lost, reset
-  local parameters revision status command output
-  parameters=$(
-    parameter FunctionPrefix "$FUNCTION_PREFIX"
-    while read -r key value; do
-      printf ','
-      parameter "$key" "$value"
-    done <<END
-Architecture $ARCHITECTURE
-TableName $DDB_TABLE
-SiteBucketName $BUCKET
-IdentityPoolName $IDENTITY_POOL_NAME
-DeveloperProviderName $DEVELOPER_PROVIDER_NAME
-ServiceName $EXTERNAL_NAME
-Sender $EMAIL_SOURCE
-VerificationPage $VERIFICATION_PAGE
-ResetPage $RESET_PAGE
-PasswordMinLength $PASSWORD_MIN_LENGTH
-PasswordHash $PASSWORD_HASH
-PasswordHashRounds $PASSWORD_HASH_ROUNDS
-UnverifiedDays $UNVERIFIED_DAYS
-BreachedPasswordsUrl $BREACHED_PASSWORDS_URL
-RevealAccounts $REVEAL_ACCOUNTS
-LogRetentionDays $LOG_RETENTION_DAYS
-ExistingTable $EXISTING_TABLE
-ExistingIdentityPool $EXISTING_IDENTITY_POOL
-ExistingSender $EXISTING_SENDER
-CreateUserCode $1
-VerifyUserCode $2
-LoginCode $3
-ChangePasswordCode $4
-LostPasswordCode $5
-ResetPasswordCode $6
-END
-  )
-  revision=$({ cat template.yaml && printf '%s' "$parameters"; } | sha256)
-  settle
-  parameters="[$parameters,$(parameter Revision "$revision"),$(audit_key)]"
-  command=update-stack
-  case $(of_stack status) in NONE | DELETE_COMPLETE) command=create-stack ;; esac
-  if ! output=$(aws cloudformation "$command" --stack-name "$STACK" --template-body file://template.yaml \
-    --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameters "$parameters" 2>&1); then
-    case $output in
-      *"No updates are to be performed"*)
-        say "stack $STACK: nothing to change"
-        return
-        ;;
-      *) fail "stack $STACK: $(printf '%s' "$output" | tr -s '[:space:]' ' ')" ;;
-    esac
-  fi
-  say "stack $STACK: $command"
-  settle
-  status=$(of_stack status)
-  case $status in
-    CREATE_COMPLETE | UPDATE_COMPLETE) say "stack $STACK: done" ;;
-    *)
-      # Newest first: the last failure listed is the first that happened, and the cause of the others.
-      fail "stack $STACK is $status: $(aws cloudformation describe-stack-events --stack-name "$STACK" --output text \
-        --query "StackEvents[?contains(ResourceStatus,'FAILED')].[LogicalResourceId,ResourceStatusReason]" |
-        tail -n 1 | tr -s '[:space:]' ' ')"
-      ;;
-  esac
 }

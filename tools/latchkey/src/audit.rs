@@ -1,17 +1,55 @@
-//! Opens the log lines of the functions, and puts their records in the order of time.
+//! The audit trail: opens the records in the functions' log lines and puts them in the order of time.
 
 use aws_smithy_types::date_time::{DateTime, Format};
 use latchkey_audit::Key;
+use latchkey_auth::Email;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::io::{Read, Write};
+
+/// Why the trail cannot be shown, in one line with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// No key.
+    #[error("AUDIT_KEY should hold the key of the audit trail; ./audit.sh reads it from the functions' settings")]
+    NoKey,
+    /// No address.
+    #[error("this is not an e-mail address")]
+    Address,
+    /// No log events.
+    #[error("standard input holds no log events: {0}")]
+    Input(#[from] serde_json::Error),
+    /// Nobody reads.
+    #[error("standard output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Reads arrays of log events and writes a line of JSON for each call; with an address, for the calls about it only. Returns
+/// how many records are sealed with another key.
+pub fn show(key: Option<&str>, address: Option<&str>, input: impl Read, mut out: impl Write) -> Result<usize, Failed> {
+    let key = key.and_then(|text| Key::parse(text).ok()).ok_or(Failed::NoKey)?;
+    let account = match address {
+        Some(address) => Some(key.account(Email::parse(address).map_err(|_| Failed::Address)?.as_str())),
+        None => None,
+    };
+    let mut events = Vec::new();
+    for array in serde_json::Deserializer::from_reader(input).into_iter::<Vec<Event>>() {
+        events.extend(array?);
+    }
+    let opened = open(events, &key, account.as_deref());
+    for record in &opened.records {
+        writeln!(out, "{record}")?;
+    }
+    Ok(opened.sealed)
+}
 
 /// An event of CloudWatch Logs, as `aws logs filter-log-events` gives it.
 #[derive(Debug, Deserialize)]
-pub struct Event {
+struct Event {
     /// Milliseconds since 1970.
-    pub timestamp: i64,
+    timestamp: i64,
     /// The line.
-    pub message: String,
+    message: String,
 }
 
 /// What of a line is needed.
@@ -24,16 +62,15 @@ struct Line {
 
 /// The opened trail.
 #[derive(Debug, Default)]
-pub struct Opened {
+struct Opened {
     /// A record for each call, the oldest first.
-    pub records: Vec<Value>,
+    records: Vec<Value>,
     /// How many lines hold a record that this key does not open: they are older than the key, or forged.
-    pub sealed: usize,
+    sealed: usize,
 }
 
 /// Opens the lines that hold a record; other lines are passed over. With an account, only its calls.
-#[must_use]
-pub fn open(mut events: Vec<Event>, key: &Key, account: Option<&str>) -> Opened {
+fn open(mut events: Vec<Event>, key: &Key, account: Option<&str>) -> Opened {
     events.sort_by_key(|event| event.timestamp);
     let mut opened = Opened::default();
     for event in events {
@@ -98,6 +135,23 @@ mod tests {
         assert_eq!(opened.records[0]["at"], "1970-01-01T00:00:00Z");
         assert_eq!(opened.records[0]["account"], key.account("a@example.com"));
         assert_eq!(opened.records[0]["milliseconds"], json!({ "slot": 4.2, "hash": 101.5 }));
+    }
+
+    #[test]
+    fn who_asks_for_one_address_is_shown_its_calls_and_told_what_stays_sealed() {
+        let key = Key::parse(KEY).unwrap();
+        let other = Key::parse(&KEY.replace('A', "B").replace("B=", "A=")).unwrap();
+        let events =
+            [event(1, &key, "a@example.com"), event(2, &key, "b@example.com"), event(3, &other, "a@example.com")];
+        let events: Vec<_> =
+            events.iter().map(|event| json!({ "timestamp": event.timestamp, "message": event.message })).collect();
+        // The AWS CLI prints an array for each function.
+        let input = format!("{}\n{}\n[]", json!(events[..1]), json!(events[1..]));
+        let mut out = Vec::new();
+        let sealed = show(Some(KEY), Some(" A@example.com"), input.as_bytes(), &mut out).unwrap();
+        assert_eq!((String::from_utf8(out).unwrap().lines().count(), sealed), (1, 1));
+        assert!(matches!(show(Some(KEY), Some("nobody"), &b""[..], Vec::new()), Err(Failed::Address)));
+        assert!(matches!(show(None, None, &b""[..], Vec::new()), Err(Failed::NoKey)));
     }
 
     #[test]

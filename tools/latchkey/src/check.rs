@@ -1,17 +1,7 @@
-//! What the scripts need of `config.json`: a check against `config.schema.json` before anything is made, and the
-//! values that are in force.
+//! The check of `config.json` against `config.schema.json`, before anything is created.
 
-mod effective;
-mod site;
-mod write;
-
-pub use effective::{effective, shell};
-pub use site::site;
-pub use write::write;
-
+use crate::settings::SCHEMA;
 use serde_json::{Map, Value};
-
-const SCHEMA: &str = include_str!("../../../config.schema.json");
 
 /// A key of the configuration and what its value should be. The value itself is never repeated.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]

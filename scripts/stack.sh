@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# Bringing the stack to a state. Needs scripts/common.sh, and prepare to have run.
+
+# Reads the stack: a line for its status, each parameter and each output, as name, tab, value.
+read_stack() {
+  STACK_LINES=status$(printf '\t')NONE
+  # shellcheck disable=SC2016 # the backquotes are JMESPath's
+  if look aws cloudformation describe-stacks --stack-name "$STACK" --output text \
+    --query 'Stacks[0].[[[`status`,StackStatus]],Parameters[].[ParameterKey,ParameterValue],Outputs[].[OutputKey,OutputValue]][]'; then
+    STACK_LINES=$FOUND
+  fi
+}
+
+# The status, a parameter or an output of the stack as it was last read; empty where there is none.
+of_stack() { # name
+  printf '%s\n' "$STACK_LINES" | awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }'
+}
+
+# Waits until nothing is under way, and reads the stack.
+settle() {
+  local since=$SECONDS
+  while read_stack; do
+    case $(of_stack status) in
+      *_IN_PROGRESS)
+        sleep 1
+        if [ $((SECONDS - since)) -ge 15 ]; then
+          since=$SECONDS
+          say "stack $STACK: $(of_stack status)"
+        fi
+        ;;
+      *) return ;;
+    esac
+  done
+}
+
+# A first creation that failed leaves a stack that can only be deleted. It holds nothing: the code bucket, the only
+# resource of a first creation, gets its first object when it is complete.
+clear_failed_stack() {
+  settle
+  case $(of_stack status) in
+    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS)
+      say "stack $STACK: removing what a failed first creation left"
+      aws cloudformation delete-stack --stack-name "$STACK"
+      settle
+      ;;
+  esac
+  [ "$(of_stack status)" != DELETE_FAILED ] ||
+    fail "stack $STACK could not be deleted: see why in the CloudFormation console, delete it there, and run ./init.sh again"
+}
+
+# The first failure of an operation, which is the cause of those after it. The events span the whole life of the stack, the
+# newest first; those of one operation have its token.
+first_failure() { # token
+  aws cloudformation describe-stack-events --stack-name "$STACK" --output text \
+    --query "StackEvents[?ClientRequestToken=='$1' && contains(ResourceStatus,'FAILED')].[LogicalResourceId,ResourceStatusReason]" |
+    tail -n 1 | tr -s '[:space:]' ' '
+}
+
+# Creates or updates the stack and waits for the end. Returns 1 if there is nothing to change.
+change_stack() { # create-stack or update-stack, its options...
+  local command=$1 output status token
+  token=latchkey-$(date +%s)-$$-$RANDOM
+  shift
+  if ! output=$(aws cloudformation "$command" --stack-name "$STACK" --client-request-token "$token" "$@" 2>&1); then
+    case $output in
+      *"No updates are to be performed"*) return 1 ;;
+      *) fail "stack $STACK: $(printf '%s' "$output" | tr -s '[:space:]' ' ')" ;;
+    esac
+  fi
+  say "stack $STACK: $command"
+  settle
+  status=$(of_stack status)
+  case $status in
+    CREATE_COMPLETE | UPDATE_COMPLETE) ;;
+    *) fail "stack $STACK is $status: $(first_failure "$token")" ;;
+  esac
+}
+
+# The code keys that the stack has, as its parameters: NAMECode=key. A function that is new has none.
+current_code() {
+  local name
+  while read -r name _; do printf '%sCode=%s\n' "$name" "$(of_stack "${name}Code")"; done <<<"$FUNCTIONS"
+}
+
+# Creates the stack or updates it with the settings, with what was there before it (EXISTING_...) and with these code keys.
+# Says "nothing to change" where it is so.
+apply_stack() { # NAMECode=key...
+  local parameters code_bucket key audit_key
+  settle
+  case $(of_stack status) in
+    # The template is read from the code bucket, and the bucket is the stack's own.
+    NONE | DELETE_COMPLETE) change_stack create-stack --template-body "$(latchkey bootstrap)" ;;
+  esac
+  code_bucket=$(of_stack CodeBucket)
+  [ -n "$code_bucket" ] || fail "stack $STACK has no code bucket: delete it in the CloudFormation console, and run ./init.sh again"
+  key=templates/$(sha256 <template.yaml).yaml
+  if ! aws s3api head-object --bucket "$code_bucket" --key "$key" >/dev/null 2>&1; then
+    aws s3api put-object --bucket "$code_bucket" --key "$key" --body template.yaml >/dev/null
+  fi
+  # The key of the audit trail is drawn for a stack that has none, and kept in one that has.
+  audit_key=AuditKey
+  [ -n "$(of_stack AuditKey)" ] || audit_key=AuditKey=$(head -c 32 /dev/urandom | base64)
+  parameters=$(latchkey parameters "$CONFIG" template.yaml "ExistingTable=$EXISTING_TABLE" \
+    "ExistingIdentityPool=$EXISTING_IDENTITY_POOL" "ExistingSender=$EXISTING_SENDER" "$@" "$audit_key") || exit 1
+  # The endpoint of S3 with the bucket in the path: the local cloud understands no other form.
+  if change_stack update-stack --template-url "${AWS_ENDPOINT_URL:-https://s3.$REGION.amazonaws.com}/$code_bucket/$key" \
+    --capabilities CAPABILITY_IAM --parameters "$parameters"; then
+    say "stack $STACK: done"
+  else
+    say "stack $STACK: nothing to change"
+  fi
+}

@@ -1,0 +1,111 @@
+//! The functions: `stacks/functions.toml`, which also says what each field means.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+const LIST: &str = include_str!("../../../stacks/functions.toml");
+
+/// One Lambda function.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    /// Its name in camel case.
+    pub name: String,
+    /// The operations that it answers.
+    pub operations: Vec<String>,
+    /// Who may invoke it.
+    pub callers: Vec<Caller>,
+    /// Megabytes.
+    pub memory: u32,
+    /// Seconds.
+    pub timeout: u32,
+    /// The actions that its role may take, by statement of `stacks/statements.yaml`.
+    #[serde(default)]
+    pub allow: BTreeMap<String, Vec<String>>,
+}
+
+/// A kind of identity of the pool.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Caller {
+    /// Not logged in.
+    Guests,
+    /// Logged in.
+    Users,
+}
+
+impl Function {
+    /// The name as functions and resources have it: `ChangePassword`.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        let mut letters = self.name.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    }
+
+    /// The name as Cargo has it: `change-password`.
+    #[must_use]
+    pub fn package(&self) -> String {
+        let mut package = String::new();
+        for letter in self.name.chars() {
+            if letter.is_ascii_uppercase() {
+                package.push('-');
+            }
+            package.push(letter.to_ascii_lowercase());
+        }
+        package
+    }
+}
+
+/// All functions, in the order of the list.
+///
+/// # Panics
+///
+/// If the list that was compiled in is not one, which a test rules out.
+#[must_use]
+pub fn functions() -> &'static [Function] {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct List {
+        function: Vec<Function>,
+    }
+    static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
+        toml::from_str::<List>(LIST).unwrap_or_else(|error| panic!("functions.toml: {error}")).function
+    });
+    &FUNCTIONS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_package_of_the_functions_folder_is_in_the_list_and_no_other() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+        let packages =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let listed: BTreeSet<_> = functions().iter().map(Function::package).collect();
+        assert_eq!(listed, packages.collect(), "stacks/functions.toml and functions/ differ");
+    }
+
+    #[test]
+    fn every_operation_is_answered_by_one_function() {
+        let mut seen = BTreeSet::new();
+        for function in functions() {
+            assert!(!function.operations.is_empty(), "{} answers nothing", function.name);
+            for operation in &function.operations {
+                assert!(seen.insert(operation), "{operation} is listed twice");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_and_time_limits_are_within_what_lambda_offers() {
+        for Function { name, memory, timeout, .. } in functions() {
+            assert!((128..=10_240).contains(memory), "{name}: {memory} MB");
+            assert!((1..=900).contains(timeout), "{name}: {timeout} s");
+        }
+    }
+}

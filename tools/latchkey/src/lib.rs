@@ -1,0 +1,23 @@
+//! What the scripts do not do themselves. Two lists say what there is, each in one place: `config.schema.json` the settings and
+//! `stacks/functions.toml` the functions. The template, its parameters and the tables of the documentation come from them.
+
+pub mod audit;
+mod check;
+mod effective;
+mod functions;
+mod parameters;
+mod settings;
+mod site;
+mod table;
+mod template;
+mod write;
+
+pub use check::{Problem, check};
+pub use effective::{effective, shell};
+pub use functions::{Caller, Function, functions};
+pub use parameters::parameters;
+pub use settings::{Setting, settings};
+pub use site::site;
+pub use table::with_table;
+pub use template::{bootstrap, template};
+pub use write::write;

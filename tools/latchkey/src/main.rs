@@ -1,0 +1,108 @@
+//! The program behind the scripts. Each command does one thing that a shell script cannot do well:
+//!
+//! - `check FILE`: reports every mistake of a configuration, a line for each, by key
+//! - `shell FILE`: the same check, and then the values in force as assignments for a shell
+//! - `write FILE KEY=VALUE…`: sets keys and leaves the rest of the file as it is
+//! - `site FILE WEB OUT [ENDPOINT]`: makes the pages as they are served
+//! - `functions`: a line for each function: its name in the stack and its package
+//! - `parameters FILE TEMPLATE KEY[=VALUE]…`: the stack's parameters as JSON; `KEY` alone keeps the stack's value
+//! - `bootstrap`: prints the template that a stack is created from
+//! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
+//! - `audit [ADDRESS]`: opens log events from standard input with the key in `AUDIT_KEY`
+
+use serde_json::{Map, Value};
+use std::io::{Write, stderr, stdin, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=VALUE..., \
+    latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE]..., \
+    latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+
+/// What went wrong, a line each.
+type Lines = Vec<String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["check", file] => check(file).map(drop),
+        ["shell", file] => check(file).and_then(|config| print(&latchkey::shell(&latchkey::effective(&config)))),
+        ["write", file, pairs @ ..] => write(file, pairs),
+        ["site", file, web, out] => site(file, web, out, None),
+        ["site", file, web, out, endpoint] => site(file, web, out, Some(endpoint)),
+        ["functions"] => functions(),
+        ["parameters", file, template, given @ ..] => parameters(file, template, given),
+        ["bootstrap"] => print(&latchkey::bootstrap()),
+        ["generate"] => generate(),
+        ["audit"] => audit(None),
+        ["audit", address] => audit(Some(address)),
+        _ => Err(vec![USAGE.to_owned()]),
+    };
+    let Err(lines) = outcome else { return ExitCode::SUCCESS };
+    let mut stderr = stderr().lock();
+    for line in lines {
+        // Where standard error is closed, the exit status still says it.
+        let _ = writeln!(stderr, "{line}");
+    }
+    ExitCode::FAILURE
+}
+
+fn check(file: &str) -> Result<Map<String, Value>, Lines> {
+    let config = latchkey::check(&read(file)?)
+        .map_err(|problems| problems.into_iter().map(|problem| format!("{file}: {problem}")).collect::<Vec<_>>())?;
+    if config.contains_key("CRYPTO_BYTE_SIZE") {
+        let _ = writeln!(stderr(), "{file}: CRYPTO_BYTE_SIZE is ignored; tokens have 32 random bytes");
+    }
+    Ok(config)
+}
+
+fn write(file: &str, pairs: &[&str]) -> Result<(), Lines> {
+    let values: Option<Vec<_>> = pairs.iter().map(|pair| pair.split_once('=')).collect();
+    let values = values.ok_or_else(|| vec![USAGE.to_owned()])?;
+    latchkey::write(Path::new(file), check(file)?, &values)
+        .map_err(|error| vec![format!("{file}: cannot be written: {error}")])
+}
+
+fn site(file: &str, web: &str, out: &str, endpoint: Option<&str>) -> Result<(), Lines> {
+    let settings = latchkey::effective(&check(file)?);
+    latchkey::site(&settings, Path::new(web), Path::new(out), endpoint)
+        .map_err(|error| vec![format!("{out}: cannot be made from {web}: {error}")])
+}
+
+fn functions() -> Result<(), Lines> {
+    let lines =
+        latchkey::functions().iter().map(|function| format!("{} {}\n", function.resource(), function.package()));
+    print(&lines.collect::<String>())
+}
+
+fn parameters(file: &str, template: &str, given: &[&str]) -> Result<(), Lines> {
+    print(&latchkey::parameters(&check(file)?, &read(template)?, given))
+}
+
+fn generate() -> Result<(), Lines> {
+    const PAGE: &str = "docs/settings.md";
+    let page =
+        latchkey::with_table(&read(PAGE)?).ok_or_else(|| vec![format!("{PAGE}: the table's markers are missing")])?;
+    for (file, content) in [("template.yaml", latchkey::template()), (PAGE, page)] {
+        std::fs::write(file, content).map_err(|error| vec![format!("{file}: cannot be written: {error}")])?;
+    }
+    Ok(())
+}
+
+fn audit(address: Option<&str>) -> Result<(), Lines> {
+    let key = std::env::var("AUDIT_KEY").ok();
+    let sealed = latchkey::audit::show(key.as_deref(), address, stdin().lock(), stdout().lock())
+        .map_err(|failed| vec![format!("error: {failed}")])?;
+    if sealed > 0 {
+        let _ = writeln!(stderr(), "{sealed} calls are sealed with another key");
+    }
+    Ok(())
+}
+
+fn read(file: &str) -> Result<String, Lines> {
+    std::fs::read_to_string(file).map_err(|error| vec![format!("{file}: cannot be read: {error}")])
+}
+
+fn print(text: &str) -> Result<(), Lines> {
+    stdout().write_all(text.as_bytes()).map_err(|error| vec![format!("standard output: {error}")])
+}

@@ -1,0 +1,211 @@
+//! `template.yaml`, made from the parts in `stacks/`.
+//!
+//! The parts are templates as they are written by hand. A line `#{name}` in them stands for a list that is inserted there, at
+//! the same indentation, and `{{name}}` for a word of the function at hand. Nothing is parsed, so comments survive.
+
+use crate::functions::{Caller, Function, functions};
+use crate::settings::{Allowed, Setting, settings};
+use std::fmt::Write;
+
+const SERVICE: &str = include_str!("../../../stacks/service.yaml");
+const BOOTSTRAP: &str = include_str!("../../../stacks/bootstrap.yaml");
+const STATEMENTS: &str = include_str!("../../../stacks/statements.yaml");
+const CALL: &str = include_str!("../../../stacks/parts/call.yaml");
+const CODE_BUCKET: &str = include_str!("../../../stacks/parts/code-bucket.yaml");
+const CODE_PARAMETER: &str = include_str!("../../../stacks/parts/code-parameter.yaml");
+const FUNCTION: &str = include_str!("../../../stacks/parts/function.yaml");
+
+const HEAD: &str = "\
+# Generated from stacks/, stacks/functions.toml and config.schema.json. Change those, then run
+#     cargo run --package latchkey -- generate
+
+";
+
+/// The template of the whole service.
+#[must_use]
+pub fn template() -> String {
+    let each = |part: &str, between: &str, of: &dyn Fn(&Function) -> bool| {
+        let made: Vec<_> = functions().iter().filter(|function| of(function)).map(|one| words(part, one)).collect();
+        made.join(between)
+    };
+    let calls = |caller| each(CALL, "", &|function: &Function| function.callers.contains(&caller));
+    let all = |_: &Function| true;
+    let service = insert(
+        SERVICE,
+        &[
+            ("settings", settings().iter().filter_map(parameter).collect()),
+            ("code-parameters", each(CODE_PARAMETER, "", &all)),
+            ("code-conditions", each("{{Name}}HasCode: !Not [!Equals [!Ref {{Name}}Code, \"\"]]\n", "", &all)),
+            ("calls-of-guests", calls(Caller::Guests)),
+            ("calls-of-users", calls(Caller::Users)),
+            ("code-bucket", CODE_BUCKET.to_owned()),
+            ("functions", functions().iter().map(resources).collect::<Vec<_>>().join("\n")),
+        ],
+    );
+    format!("{HEAD}{service}")
+}
+
+/// The template that the stack is created from: the code bucket alone.
+#[must_use]
+pub fn bootstrap() -> String {
+    insert(BOOTSTRAP, &[("code-bucket", CODE_BUCKET.to_owned())])
+}
+
+/// A function with everything that is its own.
+fn resources(function: &Function) -> String {
+    let reads = |setting: &&Setting| setting.schema.latchkey.read_by.contains(&function.name);
+    let variables = settings().iter().filter(reads).map(|setting| {
+        let latchkey = &setting.schema.latchkey;
+        let reference = latchkey.parameter.as_ref().map(|parameter| format!("!Ref {parameter}"));
+        format!("{}: {}\n", setting.key, reference.or_else(|| latchkey.value.clone()).unwrap_or_default())
+    });
+    let part = words(FUNCTION, function);
+    insert(&part, &[("variables", variables.collect()), ("statements", statements(function))])
+}
+
+/// What a function's role may do beside logging, in the order of `stacks/statements.yaml`.
+fn statements(function: &Function) -> String {
+    let known = sections(STATEMENTS);
+    for statement in function.allow.keys() {
+        assert!(known.iter().any(|(sid, _)| sid == statement), "{}: no statement {statement}", function.name);
+    }
+    let allowed = known.iter().filter_map(|(sid, on)| {
+        let actions = function.allow.get(*sid)?.join(", ");
+        Some(format!("- Sid: {sid}\n  Effect: Allow\n  Action: [{actions}]\n{on}"))
+    });
+    allowed.collect()
+}
+
+/// The top-level keys of a part, with the lines below each.
+fn sections(part: &str) -> Vec<(&str, String)> {
+    let mut sections: Vec<(&str, String)> = Vec::new();
+    for line in part.lines().filter(|line| !line.is_empty()) {
+        match (line.strip_suffix(':').filter(|key| !key.starts_with([' ', '#'])), sections.last_mut()) {
+            (Some(key), _) => sections.push((key, String::new())),
+            (None, Some((_, lines))) => lines.extend([line, "\n"]),
+            (None, None) => {}
+        }
+    }
+    sections
+}
+
+fn words(part: &str, function: &Function) -> String {
+    part.replace("{{Name}}", &function.resource())
+        .replace("{{name}}", &function.name)
+        .replace("{{operations}}", &function.operations.join(", "))
+        .replace("{{memory}}", &function.memory.to_string())
+        .replace("{{timeout}}", &function.timeout.to_string())
+}
+
+/// Puts each list in the place of its marker.
+fn insert(part: &str, lists: &[(&str, String)]) -> String {
+    let mut made = String::new();
+    for line in part.lines() {
+        let text = line.trim_start();
+        let Some(name) = text.strip_prefix("#{").and_then(|rest| rest.strip_suffix('}')) else {
+            made.extend([line, "\n"]);
+            continue;
+        };
+        let (_, list) = lists.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no list {name}"));
+        let indentation = &line[..line.len() - text.len()];
+        for inserted in list.lines() {
+            made.extend([if inserted.is_empty() { "" } else { indentation }, inserted, "\n"]);
+        }
+    }
+    made
+}
+
+/// The stack's parameter of a setting, if it has one.
+fn parameter(setting: &Setting) -> Option<String> {
+    let name = setting.schema.latchkey.parameter.as_ref()?;
+    let allowed = setting.allowed();
+    let number = matches!(allowed, Allowed::Number { .. } | Allowed::Values(_, true));
+    let scalar = |text: &str| if number { text.to_owned() } else { quoted(text) };
+    let mut made = format!("{name}:\n  Type: {}\n", if number { "Number" } else { "String" });
+    let default = setting.default().map_or_else(|| (!setting.required).then(String::new), |_| setting.fixed_default());
+    if let Some(default) = default {
+        let _ = writeln!(made, "  Default: {}", scalar(&default));
+    }
+    let _ = match allowed {
+        Allowed::Number { minimum, maximum } => writeln!(made, "  MinValue: {minimum}\n  MaxValue: {maximum}"),
+        Allowed::Values(values, _) => {
+            let values: Vec<_> = values.iter().map(|value| scalar(value)).collect();
+            writeln!(made, "  AllowedValues: [{}]", values.join(", "))
+        }
+        Allowed::Text(pattern) => writeln!(made, "  AllowedPattern: {}", quoted(&pattern)),
+        Allowed::Anything => Ok(()),
+    };
+    let _ = writeln!(made, "  Description: {}", quoted(&setting.schema.description));
+    Some(made)
+}
+
+/// A text as YAML: between single quotes only a single quote is special.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_what_the_lists_say() {
+        let checked_in = include_str!("../../../template.yaml");
+        let remedy = "make it anew: cargo run --package latchkey -- generate";
+        assert!(template() == checked_in, "template.yaml is not what stacks/ and config.schema.json say; {remedy}");
+    }
+
+    #[test]
+    fn the_template_the_stack_begins_with_can_be_sent_inline() {
+        // The limit of CloudFormation for a template that is part of a request.
+        assert!(bootstrap().len() <= 51_200);
+    }
+
+    #[test]
+    fn nothing_of_the_parts_language_is_left_over() {
+        for made in [template(), bootstrap()] {
+            assert!(!made.contains("#{") && !made.contains("{{"), "{made}");
+        }
+    }
+
+    #[test]
+    fn both_templates_make_the_same_code_bucket() {
+        // A bucket that the second template describes otherwise would be changed by the first update.
+        let bucket = |made: &str| {
+            let from = made.find("\n  Code:\n").unwrap();
+            made[from..].split("\n\n").next().unwrap().to_owned()
+        };
+        assert_eq!(bucket(&template()), bucket(&bootstrap()));
+    }
+
+    #[test]
+    fn every_logical_id_is_made_once() {
+        let made = template();
+        let (_, resources) = made.split_once("\nResources:\n").unwrap();
+        let (resources, _) = resources.split_once("\nOutputs:\n").unwrap();
+        let mut ids: Vec<_> = resources.lines().filter(|line| is_id(line)).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+    }
+
+    fn is_id(line: &str) -> bool {
+        line.strip_prefix("  ").is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()))
+    }
+
+    #[test]
+    fn only_the_listed_callers_may_invoke_a_function() {
+        let made = template();
+        let role = |name: &str| {
+            let from = made.find(&format!("\n  {name}:\n")).unwrap();
+            made[from + 1..].split("\n\n").next().unwrap().to_owned()
+        };
+        for (caller, role) in [(Caller::Guests, role("AnonymousRole")), (Caller::Users, role("AuthenticatedRole"))] {
+            for function in functions() {
+                let named = role.contains(&format!("- Sid: {}\n", function.resource()));
+                assert_eq!(named, function.callers.contains(&caller), "{caller:?} {}", function.name);
+            }
+        }
+    }
+}
