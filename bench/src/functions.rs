@@ -32,6 +32,21 @@ pub fn binary(target: &Path, function: &str) -> PathBuf {
     target.join(format!("{}-unknown-linux-gnu/release/{function}", std::env::consts::ARCH))
 }
 
+/// The settings that are left at their defaults.
+const SCHEMA: &str = include_str!("../../config.schema.json");
+
+/// The defaults of the settings that functions read.
+fn defaults() -> impl Iterator<Item = (String, String)> {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
+    let settings = schema["properties"].as_object().cloned().unwrap_or_default();
+    settings.into_iter().filter(|(_, setting)| setting["x-latchkey"]["readBy"].is_array()).filter_map(
+        |(key, setting)| {
+            let default = setting.get("default")?;
+            Some((key, default.as_str().map_or_else(|| default.to_string(), str::to_owned)))
+        },
+    )
+}
+
 /// The variables that the template gives a function, and those that Lambda does.
 #[must_use]
 pub fn variables(backends: &Backends) -> HashMap<String, String> {
@@ -50,7 +65,8 @@ pub fn variables(backends: &Backends) -> HashMap<String, String> {
         ("VERIFICATION_PAGE", "https://pages.example/verify.html"),
         ("RESET_PAGE", "https://pages.example/resetPassword.html"),
     ];
-    template.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().chain(authority).collect()
+    let given = template.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    defaults().chain(given).chain(authority).collect()
 }
 
 /// An event that a function answers with yes, where the stub holds [`account`] and conditions hold.

@@ -1,8 +1,9 @@
 //! The settings of a function, read once and typed.
 //!
 //! `config.json` is what the owner writes and `config.schema.json` what it may hold; `template.yaml` hands
-//! each function the settings that it needs as environment variables of the same names. A function that is
-//! started with a missing or impossible setting says so, by name, and does not serve.
+//! each function the settings that it needs as environment variables of the same names, defaults included: the
+//! schema is the only place that has them. A function that is started with a missing or impossible setting says
+//! so, by name, and does not serve.
 
 use latchkey_audit::Key;
 use latchkey_salting::Scheme;
@@ -78,12 +79,11 @@ impl<'a> Settings<'a> {
         self.get(INVALID.key).and_then(|text| Key::parse(&text).ok()).ok_or(INVALID)
     }
 
-    /// The fewest characters of a new password: 8 to 64, 8 if unset.
+    /// The fewest characters of a new password: 8 to 64.
     pub fn password_min_length(&self) -> Result<usize, InvalidSetting> {
         const INVALID: InvalidSetting =
             InvalidSetting { key: "PASSWORD_MIN_LENGTH", expected: "a whole number from 8 to 64" };
-        self.get(INVALID.key)
-            .map_or(Ok(8), |text| text.parse().ok().filter(|chars| (8..=64).contains(chars)).ok_or(INVALID))
+        self.get(INVALID.key).and_then(|text| text.parse().ok()).filter(|chars| (8..=64).contains(chars)).ok_or(INVALID)
     }
 
     /// Where to ask for breached passwords (`BREACHED_PASSWORDS_URL`): the address to which five hexadecimal digits are
@@ -102,7 +102,7 @@ impl<'a> Settings<'a> {
             self.get(invalid.key).map_or(Ok(floor), |text| text.parse().map_err(|_| invalid)).map(|n| (n, invalid))
         };
         match self.get(HASH.key).as_deref() {
-            None | Some("pbkdf2-sha512") => {
+            Some("pbkdf2-sha512") => {
                 let (rounds, invalid) =
                     rounds(Scheme::PBKDF2_SHA512_FLOOR, "a whole number from 210000 to 20000000 for pbkdf2-sha512")?;
                 Scheme::pbkdf2_sha512(rounds).map_err(|_| invalid)
@@ -116,26 +116,24 @@ impl<'a> Settings<'a> {
                 Err(InvalidSetting { key: "PASSWORD_HASH_ROUNDS", expected: "left out with argon2id" })
             }
             Some("argon2id") => Ok(Scheme::Argon2id),
-            Some(_) => Err(HASH),
+            None | Some(_) => Err(HASH),
         }
     }
 
-    /// How long an account that nobody verifies is kept, in seconds: `UNVERIFIED_DAYS`, 1 to 365, 7 if unset.
+    /// How long an account that nobody verifies is kept, in seconds: `UNVERIFIED_DAYS`, 1 to 365.
     pub fn unverified_seconds(&self) -> Result<u64, InvalidSetting> {
         const INVALID: InvalidSetting =
             InvalidSetting { key: "UNVERIFIED_DAYS", expected: "a whole number from 1 to 365" };
-        let days = self
-            .get(INVALID.key)
-            .map_or(Ok(7), |text| text.parse().ok().filter(|days| (1..=365).contains(days)).ok_or(INVALID))?;
-        Ok(days * 24 * 60 * 60)
+        let days = self.get(INVALID.key).and_then(|text| text.parse::<u64>().ok());
+        days.filter(|days| (1..=365).contains(days)).map(|days| days * 24 * 60 * 60).ok_or(INVALID)
     }
 
-    /// Whether callers are told who has an account. No if unset.
+    /// Whether callers are told who has an account.
     pub fn reveal_accounts(&self) -> Result<bool, InvalidSetting> {
         match self.get("REVEAL_ACCOUNTS").as_deref() {
-            None | Some("false") => Ok(false),
+            Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(InvalidSetting { key: "REVEAL_ACCOUNTS", expected: "true or false" }),
+            None | Some(_) => Err(InvalidSetting { key: "REVEAL_ACCOUNTS", expected: "true or false" }),
         }
     }
 
@@ -173,10 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_safe() {
-        let settings = with(&[("PASSWORD_HASH_ROUNDS", "")]);
+    fn the_defaults_of_the_schema_are_safe() {
+        let schema: serde_json::Value = serde_json::from_str(include_str!("../../../config.schema.json")).unwrap();
+        // As the template hands them over; a setting without a default is an empty variable.
+        let settings = Settings::from_lookup(|key| {
+            let default = &schema["properties"][key]["default"];
+            Some(default.as_str().map_or_else(|| default.to_string(), str::to_owned)).filter(|_| !default.is_null())
+        });
         assert_eq!(settings.password_scheme(), Ok(Scheme::default()));
         assert_eq!(settings.password_min_length(), Ok(8));
+        assert_eq!(settings.breached_passwords_url(), Ok(None));
         assert_eq!(settings.reveal_accounts(), Ok(false));
         assert_eq!(settings.unverified_seconds(), Ok(7 * 24 * 60 * 60));
     }
@@ -186,6 +190,11 @@ mod tests {
         assert_eq!(with(&[]).table().unwrap_err().key, "DDB_TABLE");
         assert_eq!(with(&[("EMAIL_SOURCE", "")]).sender().unwrap_err().key, "EMAIL_SOURCE");
         assert_eq!(with(&[("AUDIT_KEY", "AAAA")]).audit_key().unwrap_err().key, "AUDIT_KEY");
+        // A default that went missing on the way is no reason to guess one.
+        assert_eq!(with(&[]).password_scheme().unwrap_err().key, "PASSWORD_HASH");
+        assert_eq!(with(&[]).password_min_length().unwrap_err().key, "PASSWORD_MIN_LENGTH");
+        assert_eq!(with(&[]).reveal_accounts().unwrap_err().key, "REVEAL_ACCOUNTS");
+        assert_eq!(with(&[]).unverified_seconds().unwrap_err().key, "UNVERIFIED_DAYS");
     }
 
     #[test]
@@ -196,7 +205,7 @@ mod tests {
             assert!(with(&pairs).password_scheme().is_err(), "{hash} {rounds}");
         }
         assert_eq!(with(&[("PASSWORD_HASH", "argon2id")]).password_scheme(), Ok(Scheme::Argon2id));
-        let more = with(&[("PASSWORD_HASH_ROUNDS", "300000")]);
+        let more = with(&[("PASSWORD_HASH", "pbkdf2-sha512"), ("PASSWORD_HASH_ROUNDS", "300000")]);
         assert_eq!(more.password_scheme(), Ok(Scheme::pbkdf2_sha512(300_000).unwrap()));
     }
 
