@@ -154,7 +154,7 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
             statements.push(json!({
                 "Sid": "Mail",
                 "Effect": "Allow",
-                "Action": "ses:SendEmail",
+                "Action": ["ses:SendEmail"],
                 "Resource": identities,
                 "Condition": { "StringEquals": { "ses:FromAddress": sender } },
             }));
@@ -164,7 +164,7 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
             statements.push(json!({
                 "Sid": "Identities",
                 "Effect": "Allow",
-                "Action": "cognito-identity:GetOpenIdTokenForDeveloperIdentity",
+                "Action": ["cognito-identity:GetOpenIdTokenForDeveloperIdentity"],
                 "Resource": arn("cognito-identity", &format!("identitypool/{pool}")),
             }));
         }
