@@ -7,10 +7,9 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, sam_parameters, ses_identity
+from . import developer_identity, ses_identity
 
 developer_identity.install()
-sam_parameters.install()
 ses_identity.install()
 del sys.argv[1:]
 app.main()

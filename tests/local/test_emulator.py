@@ -338,14 +338,12 @@ class StartTest(unittest.TestCase):
             ("ministack.services.cognito", "_run_identity_handler"),
             ("ministack.services.cognito", "_identity_logins_error"),
             ("ministack.services.cognito", "_signature_valid"),
-            ("ministack.services.cloudformation.engine", "_apply_transforms"),
             ("ministack.core.iam_actions", "extract_resource_arn"),
         ]
         # main is replaced so that a start that is not refused ends at once, and fails the test.
         code = (
             "import importlib, runpy, sys\n"
             "from ministack import app\n"
-            "from ministack.services.cloudformation import changesets, handlers\n"
             "app.main = lambda: print('started')\n"
             "delattr(importlib.import_module(sys.argv[1]), sys.argv[2])\n"
             "runpy.run_module('emulator', run_name='__main__')\n"
