@@ -14,6 +14,7 @@ const CALL: &str = include_str!("../../../stacks/parts/call.yaml");
 const CODE_BUCKET: &str = include_str!("../../../stacks/parts/code-bucket.yaml");
 const CODE_PARAMETER: &str = include_str!("../../../stacks/parts/code-parameter.yaml");
 const FUNCTION: &str = include_str!("../../../stacks/parts/function.yaml");
+const CODE_CONDITION: &str = "{{Name}}HasCode: !Not [!Equals [!Ref {{Name}}Code, \"\"]]\n";
 
 const HEAD: &str = "\
 # Generated from stacks/, stacks/functions.toml and config.schema.json. Change those, then run
@@ -24,18 +25,17 @@ const HEAD: &str = "\
 /// The template of the whole service.
 #[must_use]
 pub fn template() -> String {
-    let each = |part: &str, between: &str, of: &dyn Fn(&Function) -> bool| {
-        let made: Vec<_> = functions().iter().filter(|function| of(function)).map(|one| words(part, one)).collect();
-        made.join(between)
+    let each = |part: &str| functions().iter().map(|function| words(part, function)).collect();
+    let calls = |caller| {
+        let callable = functions().iter().filter(|function| function.callers.contains(&caller));
+        callable.map(|function| words(CALL, function)).collect()
     };
-    let calls = |caller| each(CALL, "", &|function: &Function| function.callers.contains(&caller));
-    let all = |_: &Function| true;
     let service = insert(
         SERVICE,
         &[
             ("settings", settings().iter().filter_map(parameter).collect()),
-            ("code-parameters", each(CODE_PARAMETER, "", &all)),
-            ("code-conditions", each("{{Name}}HasCode: !Not [!Equals [!Ref {{Name}}Code, \"\"]]\n", "", &all)),
+            ("code-parameters", each(CODE_PARAMETER)),
+            ("code-conditions", each(CODE_CONDITION)),
             ("calls-of-guests", calls(Caller::Guests)),
             ("calls-of-users", calls(Caller::Users)),
             ("code-bucket", CODE_BUCKET.to_owned()),
