@@ -28,6 +28,7 @@ esac
 
 # Standard output is for the records.
 prepare >&2
+build_tool audit >&2
 AUDIT_KEY=$(aws lambda get-function-configuration --function-name "${FUNCTION_PREFIX}Login" \
   --query Environment.Variables.AUDIT_KEY --output text 2>/dev/null) ||
   fail "the functions are not there, or you may not read their settings: run ./deploy.sh first"
@@ -37,4 +38,4 @@ for operation in CreateUser VerifyUser Login ChangePassword LostPassword ResetPa
   # shellcheck disable=SC2016 # the dollar is the pattern's
   aws logs filter-log-events --log-group-name "/aws/lambda/$FUNCTION_PREFIX$operation" --start-time "$from" \
     --filter-pattern '{ $.audit = * }' --query 'events[].{timestamp: timestamp, message: message}' --output json
-done | cargo run --quiet --locked --package audit -- ${account:+"$account"}
+done | "$TARGET/debug/audit" ${account:+"$account"}
