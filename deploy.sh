@@ -8,7 +8,6 @@ cd "$(dirname "$0")"
 
 read_options "$@"
 prepare
-need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
 settle
 code_bucket=$(of_stack CodeBucket)
@@ -17,29 +16,26 @@ code_bucket=$(of_stack CodeBucket)
 
 # --- functions --------------------------------------------------------------------------------------------------
 
-if [ "$ARCHITECTURE" = arm64 ]; then
-  build_functions --arm64
-  built=$TARGET/aarch64-unknown-linux-gnu/release
-else
-  build_functions
-  built=$TARGET/x86_64-unknown-linux-gnu/release
-fi
+if [ "$ARCHITECTURE" = arm64 ]; then build_functions --arm64; else build_functions; fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
-# The key of the code, named by the hash of the binary: a zip's own hash changes with its time stamps.
-upload() { # package
-  local key zip=$TARGET/lambda/$1/bootstrap.zip
-  key=functions/$1/$(sha256 <"$built/$1").zip
-  if ! aws s3api head-object --bucket "$code_bucket" --key "$key" >/dev/null 2>&1; then
-    aws s3api put-object --bucket "$code_bucket" --key "$key" --body "$zip" >/dev/null
-    say "functions: $1 is new" >&2
-  fi
-  printf '%s' "$key"
+# The key of a function's code, named by the hash of the binary: a zip's own hash changes with its time stamps.
+code_key() { # package
+  printf 'functions/%s/%s.zip' "$1" "$(sha256 <"$BUILT/$1")"
 }
 code=()
+there=$(aws s3api list-objects-v2 --bucket "$code_bucket" --prefix functions/ --query 'Contents[].[Key]' --output text)
 while read -r name package; do
-  key=$(upload "$package")
+  key=$(code_key "$package")
   code+=("${name}Code=$key")
+  if ! printf '%s\n' "$there" | grep -qxF "$key"; then
+    mkdir -p "$work/code/${key%/*}"
+    cp "$ZIPS/$package/bootstrap.zip" "$work/code/$key"
+    say "functions: $package is new"
+  fi
 done <<<"$FUNCTIONS"
+[ ! -d "$work/code" ] || aws s3 cp --quiet --recursive "$work/code" "s3://$code_bucket"
 EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
@@ -58,38 +54,47 @@ content_type() { # file
   esac
 }
 
-site=$TARGET/site
+site=$work/site
 # shellcheck disable=SC2086 # no argument where it is empty
 latchkey site "$CONFIG" web "$site" ${AWS_ENDPOINT_URL:-}
-
-# S3 sends what is stored and compresses nothing, so what is stored is compressed. Every browser takes it.
-packed=$TARGET/packed
 
 # The bucket keeps a list of what was deployed: the digest of content and headers, the ETag, the key. With the ETags
 # that are there it says what is missing, what was changed by another hand, and what is ours to remove.
 list=deployed
 before=$(aws s3 cp --quiet "s3://$BUCKET/$list" - 2>/dev/null) || before=
-there=$(aws s3api list-objects-v2 --bucket "$BUCKET" --query 'Contents[].[ETag,Key]' --output text)
-after=''
-changed=0
+objects() {
+  aws s3api list-objects-v2 --bucket "$BUCKET" --query 'Contents[].[ETag,Key]' --output text
+}
+there=$(objects)
+cache="max-age=$MAX_AGE"
+current='' changed=0
 while IFS= read -r file; do
   key=${file#"$site"/}
   type=$(content_type "$file")
-  cache="max-age=$MAX_AGE"
   digest=$({ printf '%s\n%s\ngzip\n' "$type" "$cache" && cat "$file"; } | sha256)
+  current="$current$digest $key
+"
   etag=$(printf '%s\n' "$before" | awk -v digest="$digest" -v key="$key" '$1 == digest && $3 == key { print $2 }')
   if [ -z "$etag" ] || ! printf '%s\n' "$there" | grep -qxF "$etag	$key"; then
+    # S3 sends what is stored and compresses nothing, so what is stored is compressed. Every browser takes it.
+    packed=$work/pages/all.${key##*.}/$key
+    mkdir -p "${packed%/*}"
     gzip -9 -n -c "$file" >"$packed"
-    etag=$(aws s3api put-object --bucket "$BUCKET" --key "$key" --body "$packed" --content-type "$type" \
-      --content-encoding gzip --cache-control "$cache" --query ETag --output text)
     say "pages: $key"
     changed=$((changed + 1))
   fi
-  after="$after$digest $etag $key
-"
 done <<END
 $(find "$site" -type f | sort)
 END
+# The files of one content type in one go, and all types at once.
+uploads=()
+for folder in "$work"/pages/*; do
+  [ -d "$folder" ] || continue
+  aws s3 cp --quiet --recursive "$folder" "s3://$BUCKET" --content-type "$(content_type "$folder")" --content-encoding gzip \
+    --cache-control "$cache" &
+  uploads+=($!)
+done
+for upload in ${uploads[@]+"${uploads[@]}"}; do wait "$upload"; done
 for key in $(printf '%s\n' "$before" | awk '{ print $3 }'); do
   if [ ! -e "$site/$key" ]; then
     aws s3api delete-object --bucket "$BUCKET" --key "$key" >/dev/null
@@ -100,6 +105,9 @@ done
 if [ "$changed" = 0 ]; then
   say "pages: nothing to change"
 else
-  printf '%s' "$after" | aws s3 cp --quiet - "s3://$BUCKET/$list"
+  there=$(objects)
+  printf '%s' "$current" | while read -r digest key; do
+    printf '%s %s %s\n' "$digest" "$(printf '%s\n' "$there" | awk -F '\t' -v key="$key" '$2 == key { print $1 }')" "$key"
+  done | aws s3 cp --quiet - "s3://$BUCKET/$list"
 fi
 say "the service is at $SITE_URL"

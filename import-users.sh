@@ -27,7 +27,6 @@ done
 [ -r "$users" ] || fail "$users cannot be read"
 
 prepare
-long "tools: building" "$TARGET/import-users.log" cargo build --locked --package import-users ||
-  fail "tools/import-users does not build; see $TARGET/import-users.log"
+build_tool import-users
 look aws dynamodb describe-table --table-name "$DDB_TABLE" || fail "table $DDB_TABLE is not there: run ./init.sh first"
 "$TARGET/debug/import-users" "$DDB_TABLE" "$users"

@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 
 read_options "$@"
 prepare
-need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
+[ "$BUILD" = host ] || need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
 clear_failed_stack
 adopt

@@ -6,8 +6,12 @@
 #   ./local.sh [--dir DIR] audit [--since 1h] [--account A]    what truly happened in each call: ./audit.sh, for this machine
 #   ./local.sh [--dir DIR] import-users USERS.jsonl            users of another system: ./import-users.sh, for this machine
 # --fresh forgets users and mails. --dir DIR keeps everything in DIR instead of .local, for a second one beside the first.
+# LATCHKEY_BUILD=lambda runs the functions as they are deployed on AWS, which takes minutes to build.
 set -euo pipefail
 cd "$(dirname "$0")"
+export LATCHKEY_BUILD=${LATCHKEY_BUILD:-host}
+# shellcheck disable=SC2034 # scripts/common.sh looks at it
+LOCAL_ENDPOINT=http://localhost:0
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 # shellcheck source=scripts/tools.sh
@@ -35,7 +39,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --help | -h)
-      sed -n '2,8s/^# //p' "$0"
+      sed -n '2,9s/^# //p' "$0"
       exit
       ;;
     *) fail "unknown option $1; see ./local.sh --help" ;;
@@ -73,7 +77,13 @@ stop_emulator() {
       sleep 0.1
       tries=$((tries + 1))
     done
-    ! emulator >/dev/null || kill -KILL "$id" 2>/dev/null || true
+    if emulator >/dev/null; then
+      kill -KILL "$id" 2>/dev/null || true
+      rm -f "$dir/deployed"
+    fi
+  elif [ -e "$dir/emulator.pid" ]; then
+    # It ended by itself, and saved nothing of what came after its start.
+    rm -f "$dir/deployed"
   fi
   id=$(cat "$dir/emulator.pid" 2>/dev/null) || return 0
   end_functions "$id"
@@ -109,7 +119,7 @@ case $action in
     ;;
 esac
 
-tools "$dir"
+need_tools
 
 # Nothing of the caller's own AWS settings may reach the emulator, nor what it starts.
 for name in $(compgen -e AWS_ || true); do unset "$name"; done
@@ -121,14 +131,22 @@ if [ "$action" != start ]; then
   # shellcheck disable=SC1091 # written below
   . "$dir/env"
   set +a
-  AWS_DEFAULT_REGION=$AWS_REGION exec "./$action.sh" --config "$dir/config.json" "$@"
+  LATCHKEY_BUILD=host AWS_DEFAULT_REGION=$AWS_REGION exec "./$action.sh" --config "$dir/config.json" "$@"
 fi
+
+trap end_tools EXIT
+if [ "$LATCHKEY_BUILD" = host ]; then begin_tools "$dir"; else begin_tools "$dir" deploy; fi
+if [ "$LATCHKEY_BUILD" = host ] && [ ! -e "$TARGET/debug/login" ]; then
+  say "functions: building (the first time takes a minute or two)"
+fi
+build_latchkey
+finish_tools
 
 # --- the emulator -----------------------------------------------------------------------------------------------
 
 if [ "$fresh" = yes ]; then
   stop_emulator
-  rm -rf "$dir/state" "$dir/config.json" "$dir/env"
+  rm -rf "$dir/state" "$dir/config.json" "$dir/env" "$dir/deployed"
 fi
 running=no
 if emulator >/dev/null; then
@@ -139,7 +157,6 @@ if emulator >/dev/null; then
 fi
 port=${port:-4566}
 endpoint=http://localhost:$port
-build_latchkey
 settings=$(latchkey shell config.json) || exit 1
 eval "$settings"
 
@@ -159,7 +176,7 @@ if [ $running = no ]; then
   # A session of its own, so that its process group holds it and the functions that it starts, and nothing else.
   AUTH=true MINISTACK_ACCOUNT_ID=$AWS_ACCOUNT_ID AWS_ENDPOINT_URL=$endpoint GATEWAY_PORT=$port BIND_HOST=127.0.0.1 \
     PERSIST_STATE=1 STATE_DIR=$dir/state S3_PERSIST=1 S3_DATA_DIR=$dir/state/s3 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
-    PYTHONPATH=local PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=local PYTHONPYCACHEPREFIX=$PWD/.local/pycache \
     "$VENV/bin/python" -c 'import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, "-m", "emulator", sys.argv[1]])' \
     "$dir" </dev/null >"$dir/emulator.log" 2>&1 &
   echo $! >"$dir/emulator.pid"
@@ -200,14 +217,47 @@ with open(path, "w") as file:
 END
 export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 export AWS_REGION=$REGION AWS_DEFAULT_REGION=$REGION
-./init.sh --config "$dir/config.json"
 
-if ! aws s3api get-bucket-policy --bucket latchkey-inbox >/dev/null 2>&1; then
-  aws s3 mb s3://latchkey-inbox >/dev/null
-  aws s3api delete-public-access-block --bucket latchkey-inbox
-  aws s3api put-bucket-policy --bucket latchkey-inbox --policy '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::latchkey-inbox/*"}]}'
+publish_inbox() {
+  if ! aws s3api get-bucket-policy --bucket latchkey-inbox >/dev/null 2>&1; then
+    aws s3 mb s3://latchkey-inbox >/dev/null
+    aws s3api delete-public-access-block --bucket latchkey-inbox
+    aws s3api put-bucket-policy --bucket latchkey-inbox --policy '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::latchkey-inbox/*"}]}'
+  fi
+  aws s3 sync --quiet local/inbox s3://latchkey-inbox
+}
+
+# What the last start set up is still there, unless the emulator could not save its state: then stop_emulator has removed its record.
+# It holds a digest of the configuration, which init.sh looks at, and one of all that deploy.sh does.
+digests() {
+  latchkey shell "$dir/config.json" | sha256
+  {
+    latchkey shell "$dir/config.json"
+    cat template.yaml
+    printf '%s' "$LATCHKEY_BUILD $endpoint"
+    find web local/inbox scripts ./*.sh -type f -exec cat {} +
+    if [ "$LATCHKEY_BUILD" = host ]; then
+      # shellcheck disable=SC2086 # one word for each
+      (cd "$TARGET/debug" && cat latchkey $PACKAGES)
+    else
+      date
+    fi
+  } | sha256
+}
+recorded=$(cat "$dir/deployed" 2>/dev/null || true)
+found=$(digests)
+if [ "$recorded" = "$found" ]; then
+  say "stack, functions and pages: nothing to change"
+else
+  publish_inbox &
+  if [ "${recorded%%$'\n'*}" = "${found%%$'\n'*}" ]; then
+    ./deploy.sh --config "$dir/config.json"
+  else
+    ./init.sh --config "$dir/config.json"
+  fi
+  wait $! || fail "the inbox could not be published"
+  digests >"$dir/deployed"
 fi
-aws s3 sync --quiet local/inbox s3://latchkey-inbox
 
 settings=$(latchkey shell "$dir/config.json") || exit 1
 eval "$settings"
@@ -217,6 +267,7 @@ AWS_REGION='$REGION'
 AWS_ACCOUNT_ID='$AWS_ACCOUNT_ID'
 AWS_ACCESS_KEY_ID='test'
 AWS_SECRET_ACCESS_KEY='test'
+LATCHKEY_BUILD='$LATCHKEY_BUILD'
 IDENTITY_POOL_ID='$IDENTITY_POOL_ID'
 DEVELOPER_PROVIDER_NAME='$DEVELOPER_PROVIDER_NAME'
 DDB_TABLE='$DDB_TABLE'

@@ -97,15 +97,16 @@ adopt_sender() {
 }
 
 refuse_clashes() {
-  local name clashes=
+  local name existing groups clashes=
+  existing=$(aws lambda list-functions --output text --query "Functions[?starts_with(FunctionName,'$FUNCTION_PREFIX')].[FunctionName]")
+  groups=$(aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX" --output text \
+    --query 'logGroups[].[logGroupName]')
   while read -r name _; do
-    if ! owns "$name" "$FUNCTION_PREFIX$name" &&
-      look aws lambda get-function-configuration --function-name "$FUNCTION_PREFIX$name" --query FunctionName --output text; then
+    if ! owns "$name" "$FUNCTION_PREFIX$name" && printf '%s\n' "$existing" | grep -qxF "$FUNCTION_PREFIX$name"; then
       clashes="$clashes function $FUNCTION_PREFIX$name,"
     fi
     if ! owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" &&
-      look aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX$name" --output text \
-        --query "logGroups[?logGroupName=='/aws/lambda/$FUNCTION_PREFIX$name'].logGroupName"; then
+      printf '%s\n' "$groups" | grep -qxF "/aws/lambda/$FUNCTION_PREFIX$name"; then
       clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
     fi
   done <<<"$FUNCTIONS"

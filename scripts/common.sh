@@ -47,25 +47,105 @@ long() { # what it is, file, command...
 
 TARGET=${CARGO_TARGET_DIR:-target}
 
+# How the functions are built: "lambda", as they are deployed on AWS, or "host", the debug build of this machine, which the local
+# cloud runs. A host build shares all that it compiles with the tests.
+BUILD=${LATCHKEY_BUILD:-lambda}
+case $BUILD in
+  lambda) ;;
+  host)
+    case ${LOCAL_ENDPOINT:-${AWS_ENDPOINT_URL:-}} in
+      http://localhost:* | http://127.0.0.1:*) ;;
+      *) fail "LATCHKEY_BUILD=host is for a local cloud only: unset it" ;;
+    esac
+    ;;
+  *) fail "LATCHKEY_BUILD should be lambda or host" ;;
+esac
+
+# The packages of the functions, which are built before the program that knows the list of functions; a test compares the two.
+PACKAGES=$(ls functions)
+
+# The arguments by which cargo takes each of these packages.
+packages() { # packages...
+  printf -- '--package %s ' "$@"
+}
+
+# Builds functions and tools for this machine, all in one go and together with the tests' package: with another choice of packages
+# cargo would choose other features of their dependencies, and compile the SDKs once more.
+build_host() { # log, further packages...
+  local log=$1
+  shift
+  # shellcheck disable=SC2046,SC2086 # one word for each
+  long "building for this machine" "$log" cargo build --locked $(packages latchkey $PACKAGES end-to-end "$@") ||
+    fail "the functions do not build; see $log"
+}
+
 # tools/latchkey, the program behind the scripts.
 latchkey() {
-  cargo run --quiet --locked --package latchkey -- "$@"
+  if [ "$BUILD" = host ]; then
+    "$TARGET/debug/latchkey" "$@"
+  else
+    cargo run --quiet --locked --package latchkey -- "$@"
+  fi
 }
 
 build_latchkey() {
   need cargo "see https://rustup.rs"
-  long "tools: building" "$TARGET/latchkey.log" cargo build --locked --package latchkey ||
-    fail "tools/latchkey does not build; see $TARGET/latchkey.log"
+  if [ "$BUILD" = host ]; then
+    build_host "$TARGET/host.log"
+  else
+    long "tools: building" "$TARGET/latchkey.log" cargo build --locked --package latchkey ||
+      fail "tools/latchkey does not build; see $TARGET/latchkey.log"
+  fi
 }
 
-# Builds the functions, and no other package with them: a library would get features that only a tool asks for.
+# Builds one of the other tools, to be run as $TARGET/debug/<its name>.
+build_tool() { # package
+  if [ "$BUILD" = host ]; then
+    build_host "$TARGET/host.log" "$1"
+  else
+    long "tools: building" "$TARGET/$1.log" cargo build --locked --package "$1" ||
+      fail "tools/$1 does not build; see $TARGET/$1.log"
+  fi
+}
+
+# Builds the functions and leaves in BUILT the folder of their binaries, and in ZIPS that of their zips, by package. For Lambda no
+# other package is built with them: a library would get features that only a tool asks for.
 build_functions() { # cargo lambda's options...
-  local packages=() package
-  for package in $(latchkey functions | cut -d ' ' -f 2); do packages+=(--package "$package"); done
+  if [ "$BUILD" = host ]; then
+    build_host "$TARGET/host.log"
+    BUILT=$TARGET/debug ZIPS=$TARGET/host
+    # shellcheck disable=SC2086 # one word for each
+    pack $PACKAGES || fail "the functions could not be packed into $ZIPS"
+    return
+  fi
+  need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
   say "functions: building (the first time takes minutes)"
-  long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" \
-    "${packages[@]}" ||
+  # shellcheck disable=SC2046,SC2086 # one word for each
+  long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" $(packages $PACKAGES) ||
     fail "the functions do not build; see $TARGET/functions.log"
+  BUILT=$TARGET/x86_64-unknown-linux-gnu/release ZIPS=$TARGET/lambda
+  case " $* " in *' --arm64 '*) BUILT=$TARGET/aarch64-unknown-linux-gnu/release ;; esac
+}
+
+# Packs the host's binaries as Lambda takes them, those that are newer than their zip. Symbols stay out, which are most of the bytes.
+pack() { # packages...
+  python3 - "$BUILT" "$ZIPS" "$@" <<'END'
+import os, pathlib, subprocess, sys, tempfile, zipfile
+
+built, zips = map(pathlib.Path, sys.argv[1:3])
+for package in sys.argv[3:]:
+    binary, archive = built / package, zips / package / "bootstrap.zip"
+    if archive.exists() and archive.stat().st_mtime_ns > binary.stat().st_mtime_ns:
+        continue
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    # Two scripts may pack at the same time: each makes a whole one, and the last stays.
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        bootstrap, made = os.path.join(folder, "bootstrap"), os.path.join(folder, "bootstrap.zip")
+        subprocess.run(["strip", "-o", bootstrap, binary], check=True)
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+            file.write(bootstrap, "bootstrap")
+        os.replace(made, archive)
+END
 }
 
 # --config FILE is the only option of both scripts.

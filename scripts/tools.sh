@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # What the local cloud and the checks need beside Rust: Python packages in a virtual environment under .local/.
+#
+# They come in groups, so that nobody waits for what they do not use: the local cloud itself, `checks` (what ./test.sh needs)
+# and `deploy` (what builds the functions as they are deployed).
 
-# Sets VENV and puts its programs first on the path. Says at once what is missing on the machine.
-tools() { # folder for the log
+# Says at once what is missing on the machine, and sets VENV and puts its programs first on the path.
+need_tools() {
   local missing=
   command -v cargo >/dev/null 2>&1 || missing="$missing; Rust (https://rustup.rs)"
   command -v cc >/dev/null 2>&1 ||
@@ -10,25 +13,70 @@ tools() { # folder for the log
   python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
     missing="$missing; Python 3.10 or newer with venv (Debian: apt install python3-venv; Fedora: dnf install python3; macOS: brew install python)"
   [ -z "$missing" ] || fail "missing: ${missing#; }"
-
-  VENV=.local/venv
-  if ! cmp -s local/requirements.txt "$VENV/requirements.txt"; then
-    say "tools: installing into $VENV (about 900 MB, a minute or two)"
-    mkdir -p .local
-    long "tools: installing" "$1/tools.log" install_tools || fail "the tools could not be installed; see $1/tools.log"
-  fi
   VENV=$PWD/.local/venv
   export PATH=$VENV/bin:$PATH
 }
 
-install_tools() {
-  python3 -m venv --clear "$VENV" &&
-    "$VENV/bin/pip" install --disable-pip-version-check --progress-bar off --requirement local/requirements.txt &&
-    # Last: a folder without it is half made, and made anew.
-    cp local/requirements.txt "$VENV/requirements.txt"
+# The file of a group's requirements.
+requirements() { # group
+  if [ "$1" = cloud ]; then echo local/requirements.txt; else echo "local/requirements-$1.txt"; fi
+}
+
+# Whether a group is installed as its file asks for it. The copy of the file is made last.
+installed() { # group
+  cmp -s "$(requirements "$1")" "$VENV/$1.txt"
+}
+
+install_groups() { # groups...
+  local group
+  if ! installed cloud; then
+    python3 -m venv --clear "$VENV" || return
+  fi
+  for group in cloud "$@"; do
+    installed "$group" || {
+      # Python compiles what is run when it is run first, which is a fraction of what is installed.
+      "$VENV/bin/pip" install --no-compile --disable-pip-version-check --progress-bar off --requirement "$(requirements "$group")" &&
+        cp "$(requirements "$group")" "$VENV/$group.txt"
+    } || return
+  done
+}
+
+# Begins to install what is missing of the local cloud's group and of those named, beside whatever the script does next.
+# finish_tools waits for it.
+begin_tools() { # folder for the log, groups...
+  local group wanted=
+  need_tools
+  TOOLS_LOG=$1/tools.log TOOLS_JOB=
+  shift
+  for group in cloud "$@"; do
+    installed "$group" || wanted="$wanted $group"
+  done
+  if [ -n "$wanted" ]; then
+    say "tools: installing into .local/venv:$wanted"
+    install_groups "$@" >"$TOOLS_LOG" 2>&1 &
+    TOOLS_JOB=$!
+  fi
+}
+
+finish_tools() {
+  [ -n "$TOOLS_JOB" ] || return 0
+  wait "$TOOLS_JOB" || {
+    tail -n 20 "$TOOLS_LOG" >&2
+    fail "the tools could not be installed; see $TOOLS_LOG"
+  }
+  TOOLS_JOB=
+  say "tools: installed"
+}
+
+# For a script that ends before finish_tools.
+end_tools() {
+  if [ -n "${TOOLS_JOB:-}" ]; then
+    pkill -P "$TOOLS_JOB" 2>/dev/null || true
+    kill "$TOOLS_JOB" 2>/dev/null || true
+  fi
 }
 
 # A port on which nothing listens.
 free_port() {
-  python -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])'
+  python3 -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])'
 }

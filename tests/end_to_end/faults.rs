@@ -1,9 +1,9 @@
 //! What the deployed functions make of services that fail, and how often they ask them. Not on the local cloud: a stub
 //! fails as it is told to.
 
-use crate::service::target;
+use crate::service::binary;
 use bench::backends::{Backends, Behaviour, Call, Failure};
-use bench::functions::{FUNCTIONS, account, binary, event, variables};
+use bench::functions::{FUNCTIONS, account, event, variables};
 use bench::lambda::Environment;
 use bench::network::Network;
 use futures_util::future::join_all;
@@ -48,7 +48,7 @@ fn services(function: &str, failure: Option<(Call, Failure)>) -> Behaviour {
 
 async fn start(function: &str) -> (Backends, Environment) {
     let backends = Backends::start().await.unwrap();
-    let environment = Environment::start(&binary(&target(), function), &variables(&backends)).await.unwrap();
+    let environment = Environment::start(&binary(function), &variables(&backends)).await.unwrap();
     (backends, environment)
 }
 
@@ -108,7 +108,7 @@ async fn connections_are_opened_before_the_first_event_comes_over_tls_too() {
     for tls in [false, true] {
         for function in FUNCTIONS {
             let backends = Backends::behind(Network { tls, ..Network::default() }).await.unwrap();
-            let environment = Environment::start(&binary(&target(), function), &variables(&backends)).await.unwrap();
+            let environment = Environment::start(&binary(function), &variables(&backends)).await.unwrap();
             // As many as the function uses at once, before anything was asked of it.
             let connections = match function {
                 "verify-user" => 1,
@@ -131,7 +131,7 @@ async fn a_certificate_that_nobody_vouches_for_is_not_believed() {
     backends.behave(services("login", None));
     let mut variables = variables(&backends);
     variables.remove("AWS_CA_BUNDLE");
-    let environment = Environment::start(&binary(&target(), "login"), &variables).await.unwrap();
+    let environment = Environment::start(&binary("login"), &variables).await.unwrap();
     let outcome = environment.call(event("login").to_string()).await.unwrap();
     assert!(outcome.failed, "{}", String::from_utf8_lossy(&outcome.body));
     assert_eq!(backends.counts(), (HashMap::new(), 0));
@@ -155,7 +155,7 @@ async fn start_asking(function: &str) -> (Backends, Environment) {
     let backends = Backends::start().await.unwrap();
     let mut variables = variables(&backends);
     variables.insert("BREACHED_PASSWORDS_URL".to_owned(), format!("{}/range/", backends.endpoint));
-    let environment = Environment::start(&binary(&target(), function), &variables).await.unwrap();
+    let environment = Environment::start(&binary(function), &variables).await.unwrap();
     (backends, environment)
 }
 

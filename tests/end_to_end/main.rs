@@ -10,6 +10,7 @@ mod account;
 mod audit;
 mod bad_input;
 mod browser;
+mod deployed;
 mod faults;
 mod import;
 mod journeys;

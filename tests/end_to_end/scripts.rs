@@ -17,7 +17,7 @@ pub(crate) async fn run(service: &Service, script: &str, arguments: &[&str]) -> 
         command.env_remove(key);
     }
     command.env_remove("LATCHKEY_STARTED");
-    for key in ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+    for key in ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "LATCHKEY_BUILD"] {
         command.env(key, service.setting(key));
     }
     command.env("AWS_DEFAULT_REGION", service.setting("AWS_REGION"));

@@ -44,6 +44,15 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// Where the binary of a function is that the local cloud runs: as deployed, or as built for this machine.
+pub(crate) fn binary(function: &str) -> PathBuf {
+    if std::env::var("LATCHKEY_BUILD").is_ok_and(|build| build == "lambda") {
+        bench::functions::binary(&target(), function)
+    } else {
+        target().join("debug").join(function)
+    }
+}
+
 /// What `local.sh` started.
 pub(crate) struct Service {
     settings: HashMap<String, String>,

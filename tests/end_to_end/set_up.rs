@@ -3,7 +3,7 @@
 use crate::account::{address, assert_refused, text};
 use crate::sample;
 use crate::scripts::run;
-use crate::service::{Caller, Item, Service, root};
+use crate::service::{Caller, Item, Service};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -11,10 +11,6 @@ use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::Mutex;
-
-/// The scripts share the folder that they make the pages in.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A configuration file of its own in a new folder.
 fn configuration(service: &Service, changes: &Value) -> PathBuf {
@@ -42,20 +38,8 @@ async fn stack_exists(service: &Service, name: &str) -> bool {
     run(service, "aws", &list).await.is_ok_and(|stacks| !stacks.contains("DELETE_COMPLETE"))
 }
 
-#[test]
-fn no_functions_zip_is_over_two_and_a_half_megabytes() {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    for function in std::fs::read_dir(root().join("functions")).unwrap() {
-        let function = function.unwrap().file_name();
-        let zip = target.join("lambda").join(&function).join("bootstrap.zip");
-        let bytes = std::fs::metadata(&zip).unwrap_or_else(|error| panic!("{}: {error}", zip.display())).len();
-        assert!(bytes <= 2_500_000, "{} has {bytes} bytes", function.display());
-    }
-}
-
 #[tokio::test]
 async fn running_both_scripts_again_changes_nothing_and_says_so() {
-    let _turn = ONE_AT_A_TIME.lock().await;
     let service = Service::running();
     let file = service.folder.join("config.json");
     let before = std::fs::read_to_string(&file).unwrap();
@@ -71,7 +55,6 @@ async fn running_both_scripts_again_changes_nothing_and_says_so() {
 
 #[tokio::test]
 async fn a_mistake_in_the_configuration_is_named_by_its_key_before_anything_is_made() {
-    let _turn = ONE_AT_A_TIME.lock().await;
     let service = Service::running();
     let name = prefix("mistaken");
     let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name, "EMAIL_SOURCE": "nobody", "MAXAGE": "1" }));
@@ -89,7 +72,6 @@ async fn a_mistake_in_the_configuration_is_named_by_its_key_before_anything_is_m
 
 #[tokio::test]
 async fn what_belongs_to_another_is_refused_before_anything_is_made() {
-    let _turn = ONE_AT_A_TIME.lock().await;
     let service = Service::running();
     let name = prefix("clashing");
     let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name, "BUCKET": "latchkey-inbox" }));
@@ -125,7 +107,6 @@ async fn sample_table(owner: &Caller, table: &str, item: Item) {
 
 #[tokio::test]
 async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
-    let _turn = ONE_AT_A_TIME.lock().await;
     let service = Service::running();
     let owner = service.owner();
     let name = prefix("moved");
@@ -243,7 +224,6 @@ async fn update(service: &Service, stack: &str, parameter: &str, value: &str) ->
 
 #[tokio::test]
 async fn a_failed_update_leaves_every_alias_where_it_was_and_does_not_stand_in_the_way_of_the_next() {
-    let _turn = ONE_AT_A_TIME.lock().await;
     let service = Service::running();
     let name = prefix("rolled");
     let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name }));
