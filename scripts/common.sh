@@ -62,7 +62,7 @@ case $BUILD in
 esac
 
 # The packages of the functions, which are built before the program that knows the list of functions; a test compares the two.
-PACKAGES=$(ls functions)
+PACKAGES=$(cd functions && echo *)
 
 # The arguments by which cargo takes each of these packages.
 packages() { # packages...

@@ -91,6 +91,24 @@ mod tests {
     }
 
     #[test]
+    fn no_script_lists_the_functions_again() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for folder in [root.clone(), root.join("scripts")] {
+            let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            for script in files.filter(|file| file.extension().is_some_and(|extension| extension == "sh")) {
+                let text = std::fs::read_to_string(&script).unwrap();
+                let words: BTreeSet<_> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+                let named = |one: &&Function| {
+                    words.contains(one.package().as_str()) || words.contains(one.resource().as_str())
+                };
+                // One may be named, as an example of all.
+                let named: Vec<_> = functions().iter().filter(named).map(|one| &one.name).collect();
+                assert!(named.len() <= 1, "{}: {named:?}", script.display());
+            }
+        }
+    }
+
+    #[test]
     fn every_operation_is_answered_by_one_function() {
         let mut seen = BTreeSet::new();
         for function in functions() {
