@@ -2,8 +2,10 @@
 //!
 //! The schema's standard keywords say what a value may be and what it is by default. `x-latchkey`, which validators ignore,
 //! says where it goes: `parameter` is the stack's parameter, `value` an expression of the template in place of one, and
-//! `readBy` the functions that get it as an environment variable of the same name.
+//! `readBy` the functions that get it as an environment variable of the same name. A statement of `stacks/statements.yaml`
+//! in `readBy` means every function to which it is allowed: who may use the table needs its name.
 
+use crate::functions::Function;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
@@ -76,6 +78,11 @@ impl Setting {
     #[must_use]
     pub fn default(&self) -> Option<String> {
         self.schema.default.as_ref().map(text)
+    }
+
+    /// Whether a function gets it as an environment variable.
+    pub(crate) fn is_read_by(&self, function: &Function) -> bool {
+        self.schema.latchkey.read_by.iter().any(|reader| *reader == function.name || function.allow.contains_key(reader))
     }
 
     /// The default, unless it depends on other settings.
@@ -170,10 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn every_reader_of_a_setting_is_a_function_of_the_list() {
-        for Setting { key, schema, .. } in settings() {
-            for reader in &schema.latchkey.read_by {
-                assert!(crate::functions().iter().any(|function| function.name == *reader), "{key}: {reader}");
+    fn every_reader_of_a_setting_is_a_function_or_a_statement_that_one_is_allowed() {
+        for setting in settings() {
+            for reader in &setting.schema.latchkey.read_by {
+                let known = crate::functions().iter().any(|one| one.name == *reader || one.allow.contains_key(reader));
+                assert!(known, "{}: {reader}", setting.key);
             }
         }
     }

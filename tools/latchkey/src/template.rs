@@ -53,8 +53,7 @@ pub fn bootstrap() -> String {
 
 /// A function with everything that is its own.
 fn resources(function: &Function) -> String {
-    let reads = |setting: &&Setting| setting.schema.latchkey.read_by.contains(&function.name);
-    let variables = settings().iter().filter(reads).map(|setting| {
+    let variables = settings().iter().filter(|setting| setting.is_read_by(function)).map(|setting| {
         let latchkey = &setting.schema.latchkey;
         let reference = latchkey.parameter.as_ref().map(|parameter| format!("!Ref {parameter}"));
         format!("{}: {}\n", setting.key, reference.or_else(|| latchkey.value.clone()).unwrap_or_default())
