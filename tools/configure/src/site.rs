@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What stands in the sources' Content-Security-Policy for the addresses that a page may call.
+/// The placeholder in the sources' Content-Security-Policy for the addresses that a page may call.
 const CONNECT: &str = "https://connect-src.invalid";
 
 /// The folder with the parts, inside that of the pages. It is not published.
