@@ -5,9 +5,9 @@
  *   const answer = await login({ email, password });
  *   if (answer.login) use(credentials()); else show(answer.info);
  *
- * An operation answers with what its function answered: a flag (`created`, `verified`, `login`, `sent`, `changed`) and, when
- * that is false, `reason` (a stable word), `info` (a sentence for a person) and perhaps `retryAfter` (seconds).
- * What is no answer is thrown as a `Fault`, whose message can be shown as it is.
+ * An operation resolves to the answer of its function: a flag (`created`, `verified`, `login`, `sent`, `changed`) and, if the flag is
+ * false, `reason` (a stable word), `info` (a sentence to show) and perhaps `retryAfter` (seconds). If there is no answer, it
+ * throws a `Fault`, whose message can be shown as it is.
  *
  * To use it in your own pages copy latchkey.js, config.js and vendor/ together, and let your Content-Security-Policy
  * connect to the two AWS endpoints.
@@ -15,21 +15,21 @@
 import settings from './config.js';
 import { AwsClient } from './vendor/aws4fetch.js';
 
-// Credentials this close to their end count as gone: a call that starts now must still be signed validly when it arrives.
+// Credentials this close to expiry count as expired, because they must still be valid when the call arrives.
 const MARGIN_MS = 60_000;
-// Without a limit a connection that hangs would leave the page busy for ever. No function runs this long.
+// Without a timeout, a connection that hangs would leave the page busy forever. No function runs this long.
 const TIMEOUT_MS = 30_000;
-// AWS refuses signatures that are five minutes off; below a minute there is nothing to mend.
+// AWS rejects signatures that are more than five minutes off. A difference below a minute needs no correction.
 const SKEW_MS = 60_000;
 
 const SENTENCES = {
   unreachable: 'The service could not be reached. Check your connection and try again; what you typed is still here.',
-  denied: 'The service refused this page’s request. Reload the page and try again; if it stays so, tell the owner of this site.',
+  denied: 'The service refused this page’s request. Reload the page and try again; if it happens again, tell the owner of this site.',
   busy: 'The service is busy right now. Wait a moment and try again; what you typed is still here.',
-  failed: 'The service could not finish this. Try again in a minute; what you typed is still here.',
+  failed: 'The service could not complete this request. Try again in a minute; what you typed is still here.',
 };
 
-/** Something failed that is not the caller's doing. `kind`: unreachable, denied, busy or failed. `message`: a sentence to show. */
+/** A failure that is not a refusal. `kind`: unreachable, denied, busy or failed. `message`: a sentence to show. */
 export class Fault extends Error {
   constructor(kind, { errorType, cause } = {}) {
     super(SENTENCES[kind], { cause });
@@ -40,8 +40,8 @@ export class Fault extends Error {
 }
 
 /**
- * A client with its own settings. The exports below belong to one made from config.js, which is what a page wants;
- * `fetch`, `storage` and `now` are there for tests and for pages that keep credentials elsewhere.
+ * Creates a client with its own settings. Most pages use the exports below, which belong to a client made from config.js.
+ * `fetch`, `storage` and `now` are for tests and for pages that keep credentials elsewhere.
  */
 export function createClient({
   config = settings,
@@ -51,7 +51,7 @@ export function createClient({
 } = {}) {
   const { region, identityPoolId, functionPrefix, endpoint } = config;
   const at = (service) => (endpoint ?? `https://${service}.${region}.amazonaws.com`).replace(/\/+$/, '');
-  // The pool is in the key: a page that now belongs to another pool must not offer it the old one's credentials.
+  // The keys contain the pool, so that a page that moves to another pool does not send it the old pool's credentials.
   const GUEST = `latchkey:${identityPoolId}:guest`;
   const USER = `latchkey:${identityPoolId}:user`;
   let guestUnderWay = null;
@@ -65,7 +65,7 @@ export function createClient({
     }
   }
 
-  // Unsigned: these two calls are how a page without credentials gets some.
+  // Unsigned, because a page uses these two calls to get its first credentials.
   async function cognito(action, input) {
     const response = await send(`${at('cognito-identity')}/`, {
       method: 'POST',
@@ -82,7 +82,7 @@ export function createClient({
     throw new Fault(response.status < 500 && !response.ok ? 'denied' : 'failed', { errorType });
   }
 
-  // The signature holds the time, so a device whose clock is wrong would be refused: take AWS's time where the answer shows it.
+  // The signature contains the time, so AWS would reject a device whose clock is wrong. Use AWS's time if the response shows it.
   function skewOf(response) {
     const skew = Date.parse(response.headers.get('Date')) - now();
     return Math.abs(skew) > SKEW_MS ? skew : 0;
@@ -96,7 +96,7 @@ export function createClient({
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretKey,
       sessionToken: SessionToken,
-      // By this device's clock, which is the one it will be compared with.
+      // In this device's time, because it is compared with this device's clock.
       expiration: Expiration * 1000 - skew,
       identityId,
       skew,
@@ -120,12 +120,12 @@ export function createClient({
   }
 
   async function guestCredentials() {
-    // Two callers at once share one request, or each would leave an identity in the pool.
+    // Concurrent callers share one request. Otherwise each would create an identity in the pool.
     return kept(GUEST) ?? (guestUnderWay ??= newGuest().finally(() => { guestUnderWay = null; }));
   }
 
   async function invoke(operation, input, credentials) {
-    // `retries` of aws4fetch are not used: an attempt to log in counts, so only the person may repeat one.
+    // aws4fetch's `retries` are not used: login attempts are throttled, so only the user may repeat one.
     const signer = new AwsClient({ ...credentials, service: 'lambda', region });
     const url = `${at('lambda')}/2015-03-31/functions/${functionPrefix}${operation}/invocations?Qualifier=live`;
     const time = new Date(now() + credentials.skew);
@@ -139,7 +139,7 @@ export function createClient({
     const errorType = answer?.errorType ?? response.headers.get('X-Amzn-ErrorType')?.split(':')[0];
     if (response.status === 429) throw new Fault('busy', { errorType });
     if (response.status === 401 || response.status === 403) throw new Fault('denied', { errorType });
-    // A function that failed answers 200 with this header; its body has an errorType even where the header is not exposed to pages.
+    // A function that fails responds with 200 and this header. Its body has an errorType even where pages cannot read the header.
     if (!response.ok || !answer || response.headers.has('X-Amz-Function-Error') || answer.errorType) {
       throw new Fault('failed', { errorType });
     }
@@ -152,21 +152,21 @@ export function createClient({
       return await invoke(operation, input, cached ?? await guestCredentials());
     } catch (fault) {
       if (!cached) throw fault;
-      // What was kept may have been revoked or belong to a service that was set up anew. A 403 says that nothing ran, so ask again with
-      // fresh ones; of an unreachable service that is unknown (the emulator's 403 looks so to a page): leave the next try to the person.
+      // Stored credentials may have been revoked, or the service set up anew. After a 403 nothing has run, so retry with fresh ones.
+      // An unreachable service may have run the call, so the user decides whether to retry. (The emulator's 403 looks unreachable.)
       if (fault.kind === 'denied' || fault.kind === 'unreachable') storage.removeItem(GUEST);
       if (fault.kind !== 'denied') throw fault;
       return invoke(operation, input, await guestCredentials());
     }
   }
 
-  /** Who is logged in in this tab: `{ email, identityId, expiration }`, or null. */
+  /** Returns the user who is logged in in this tab, `{ email, identityId, expiration }`, or null. */
   function session() {
     const user = kept(USER);
     return user && { email: user.email, identityId: user.identityId, expiration: new Date(user.expiration) };
   }
 
-  /** The logged-in person's AWS credentials, in the form the AWS SDK for JavaScript takes, or null. */
+  /** Returns the logged-in user's AWS credentials in the form that the AWS SDK for JavaScript takes, or null. */
   function credentials() {
     const user = kept(USER);
     if (!user) return null;
@@ -188,9 +188,9 @@ export function createClient({
   }
 
   /**
-   * Changes the password of whoever is logged in. With an `email` that is not logged in here, it logs in with the old password
-   * first: the function asks for that password in any case, so a second form would only be in the way.
-   * A refused login comes back as `{ changed: false, reason, info }`.
+   * Changes the password of the logged-in user. If `email` is not logged in here, it logs in with the old password first:
+   * the function needs that password anyway, so a separate login form would only be in the way.
+   * A refused login is returned as `{ changed: false, reason, info }`.
    */
   async function changePassword({ email, oldPassword, newPassword }) {
     const user = kept(USER);
@@ -199,7 +199,7 @@ export function createClient({
       try {
         return await invoke('ChangePassword', input, user);
       } catch (fault) {
-        // As with a guest's: an unreachable service may be a refusal in disguise, so the next try logs in afresh.
+        // As for guests: an unreachable service may be a refusal in disguise, so the next attempt logs in again.
         if (fault.kind === 'unreachable') doubted = user.accessKeyId;
         if (fault.kind !== 'denied') throw fault;
       }
@@ -222,7 +222,7 @@ export function createClient({
   };
 }
 
-// As the functions do it: the same address in another spelling is the same account.
+// As the functions do it: case and surrounding spaces do not make another account.
 function canonical(email) {
   return email.trim().toLowerCase();
 }
@@ -232,7 +232,7 @@ async function objectOf(response) {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null;
 }
 
-// A browser that blocks site data throws at the mere mention of sessionStorage: then credentials last as long as the page.
+// A browser that blocks site data throws on any access to sessionStorage. Credentials then last as long as the page.
 function tabStorage() {
   try {
     return globalThis.sessionStorage ?? memory();
@@ -261,12 +261,12 @@ export const {
   lostPassword,
   /** `{ email, lost, password }`, the first two from the mailed link → `{ changed }` */
   resetPassword,
-  /** `{ email?, oldPassword, newPassword }` → `{ changed }`; logs in first where needed. */
+  /** `{ email?, oldPassword, newPassword }` → `{ changed }`; logs in first if needed. */
   changePassword,
   session,
   credentials,
-  /** Forgets the credentials in this tab. AWS knows no way to end them early: they run out by themselves. */
+  /** Discards the credentials in this tab. AWS cannot revoke them early; they expire on their own. */
   signOut,
-  /** Anonymous credentials, kept for the tab. Operations fetch them by themselves; calling it early saves the person the wait. */
+  /** Anonymous credentials, kept for the tab. Operations fetch them when needed; calling this early saves the user the wait. */
   guestCredentials,
 } = createClient();

@@ -44,13 +44,14 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Where the binary of a function is that the local cloud runs: as deployed, or as built for this machine.
+/// Whether the functions are built as they are deployed on AWS, and not for this machine.
+pub(crate) fn is_as_deployed() -> bool {
+    std::env::var("LATCHKEY_BUILD").is_ok_and(|build| build == "lambda")
+}
+
+/// Where the binary of a function is that the local cloud runs.
 pub(crate) fn binary(function: &str) -> PathBuf {
-    if std::env::var("LATCHKEY_BUILD").is_ok_and(|build| build == "lambda") {
-        bench::functions::binary(&target(), function)
-    } else {
-        target().join("debug").join(function)
-    }
+    if is_as_deployed() { bench::functions::binary(&target(), function) } else { target().join("debug").join(function) }
 }
 
 /// What `local.sh` started.

@@ -1,11 +1,11 @@
 /**
- * How every form here behaves: checks, busy state, errors beside their field, faults in one sentence, nothing typed lost.
+ * The behaviour of every form: checks, a busy state, errors beside their fields, faults in one sentence, and no input lost.
  *
  * The state is in #result (data-state: idle, busy, done, refused, fault; data-reason: the refusal's reason or the fault's kind).
- * A field takes part by its id, its `#<id>-error` and its name, which is the contract's name of the input.
+ * A field needs an id, an element `#<id>-error` for its errors, and the contract's name of the input as its name.
  *
- * An email field is no type=email: some browsers rewrite a domain beyond ASCII there and others do not, so that one address would
- * become two accounts.
+ * Email fields are not type=email. Some browsers convert non-ASCII domains in such fields and others do not, so one address
+ * would become two accounts.
  *
  * No page asks for a password twice: a second field invites copying from the first, and the Show button lets a person check
  * what was typed, as NIST SP 800-63B advises.
@@ -21,7 +21,7 @@ const message = document.getElementById('message');
 const done = document.getElementById('done');
 const inputs = [...form.querySelectorAll('input')];
 
-// Codes of a refusal that concern one field, by the contract's name of that field.
+// Refusal reasons that concern one field, with the contract's names for that field.
 const FIELDS = {
   invalid_email: ['email'],
   invalid_name: ['name'],
@@ -32,9 +32,9 @@ const FIELDS = {
 };
 
 /**
- * Puts an operation behind the form.
- * `send(values)` calls it with what was typed, by input name; `flag` is the answer's word for success; `finish(answer, values)`
- * prepares what is shown then; `refuse(answer)` hears of a refusal.
+ * Connects the form to an operation.
+ * `send(values)` calls it with the values by input name. `flag` names the field of the answer that is true on success.
+ * `finish(answer, values)` runs before the success is shown, `refuse(answer)` before a refusal is.
  */
 export function run({ send, flag, finish = () => {}, refuse = () => {} }) {
   form.addEventListener('submit', async (event) => {
@@ -63,13 +63,13 @@ export function run({ send, flag, finish = () => {}, refuse = () => {} }) {
   button.disabled = false;
 }
 
-/** The form makes way for a sentence, for a page that has nothing to work on. */
+/** Replaces the form with a sentence, on a page that was opened without its link. */
 export function unusable(text, reason) {
   form.hidden = true;
   show('refused', text, reason);
 }
 
-/** Takes the form back to its first state, with what was typed. */
+/** Shows the form again, with what was typed except for passwords. */
 export function again() {
   done.hidden = true;
   form.hidden = false;
@@ -78,9 +78,9 @@ export function again() {
 }
 
 /**
- * What the mailed link carries, or null. It leaves the address bar at once, so that it is in no history, bookmark or screenshot;
- * it stays with the tab, readable by these pages only, because otherwise a reload would cost the person another mail.
- * `forgetLink` ends that as soon as it is spent.
+ * Returns the email address and the token of the mailed link, or null. They leave the address bar at once, so that they end up
+ * in no history, bookmark or screenshot. The tab keeps them, readable by these pages only, so that a reload works without
+ * another email. `forgetLink` discards them when the token is spent.
  */
 export function takeLink(name) {
   const query = new URLSearchParams(location.search);
@@ -124,11 +124,11 @@ function show(state, text = '', reason = '') {
   for (const advice of result.querySelectorAll('[data-when]')) advice.hidden = advice.dataset.when !== reason;
 }
 
-// A person at the keyboard goes on from the place that needs attention.
+// Moves the focus to what needs attention, so that keyboard users can go on from there.
 function attend() {
   if (result.dataset.state === 'done') return result.focus();
   const invalid = inputs.find((input) => input.getAttribute('aria-invalid'));
-  // Which of the two was wrong is not told; of the two, the password is what people mistype.
+  // The service does not say which of the two was wrong. People mistype passwords more often than addresses.
   const guess = result.dataset.reason === 'invalid_credentials' ? inputs.find(isPassword) : null;
   (invalid ?? guess ?? button).focus();
 }
@@ -140,7 +140,7 @@ function busy(yes) {
   button.textContent = yes ? button.dataset.busy : button.dataset.idle;
 }
 
-/** What can be known here is said here; all else is for the function to judge, which has the rules. */
+/** Reports what can be checked here. The function has all the rules and decides. */
 function complete() {
   for (const input of inputs) settle(input);
   let first = null;
@@ -163,9 +163,9 @@ function complaintAbout(input) {
     return { reason: 'invalid_request', text: input.dataset.missing };
   }
   if (input.name === 'email' && !/^\S+@\S+$/.test(value.trim())) {
-    return { reason: 'invalid_email', text: 'Enter a whole address, like name@example.com.' };
+    return { reason: 'invalid_email', text: 'Enter a complete address, like name@example.com.' };
   }
-  // Counted as the function counts: characters, after composition.
+  // Counted as the function counts: characters after NFC normalization.
   if (input.autocomplete === 'new-password' && [...value.normalize('NFC')].length < settings.passwordMinLength) {
     return { reason: 'password_too_short', text: `Use at least ${settings.passwordMinLength} characters.` };
   }
@@ -198,7 +198,7 @@ function reveal(toggle, yes) {
   toggle.setAttribute('aria-label', `${toggle.textContent} ${input.labels[0].textContent.toLowerCase()}`);
 }
 
-// A field sent as text would land in the browser's list of things typed before.
+// A password submitted while it is visible would end up in the browser's form history.
 function hidePasswords() {
   for (const toggle of toggles()) reveal(toggle, false);
 }
@@ -217,12 +217,12 @@ for (const input of inputs) input.addEventListener('input', () => settle(input))
 for (const place of form.querySelectorAll('[data-min]')) place.textContent = settings.passwordMinLength;
 for (const advice of form.querySelectorAll('[data-below]')) advice.hidden = settings.passwordMinLength >= advice.dataset.below;
 
-// Someone who goes from logging in to "Forgot your password?" finds the address there already. Passwords are never kept.
+// Keeps the address between pages, for example from login to "Forgot your password?". Passwords are never kept.
 const email = form.elements.email;
 if (email && !email.readOnly) {
   email.value ||= tab.get('email') ?? '';
   email.addEventListener('input', () => tab.set('email', email.value));
 }
 
-// The credentials for the call come while the person still types. A fault here says nothing: the call itself will meet it again.
+// Fetches the credentials for the call while the user is still typing. Faults are ignored here: the call itself will report them.
 form.addEventListener('focusin', () => session() ?? guestCredentials().catch(() => {}), { once: true });

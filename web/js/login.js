@@ -8,7 +8,7 @@ run({
   send: login,
   flag: 'login',
   finish: () => {
-    render(); // Hides #signed-out with the form in it; focus and screen reader go to what came instead.
+    render(); // Hides #signed-out with the form in it, so the focus moves to the panel that replaces it.
     panel.focus();
   },
 });

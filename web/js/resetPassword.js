@@ -1,4 +1,4 @@
-/** As with verify: the link is spent by the click, and only once the new password has passed the rules. */
+/** As in verify.js, only the click spends the token, and only if the new password passes the policy. */
 import { resetPassword } from '../latchkey.js';
 import { forgetLink, form, run, takeLink, unusable } from './form.js';
 
@@ -13,5 +13,5 @@ if (link) {
     refuse: ({ reason }) => { if (reason === 'invalid_token') forgetLink('lost'); },
   });
 } else {
-  unusable('Open this page with the link from the mail: it says whose password to change.', 'no_link');
+  unusable('To choose a new password, open the link in the email that we sent you.', 'no_link');
 }

@@ -1,13 +1,13 @@
 /**
- * The panel that says who is logged in, on the pages that show it: with `#signed-in` in sight `#signed-out` is hidden, and the
- * other way round. Both start hidden, so that nothing jumps. The panel hears an event `end` when it goes.
+ * The panel that shows who is logged in. Either `#signed-in` or `#signed-out` is visible; both start hidden, so that nothing
+ * jumps. The panel gets an `end` event when the session ends.
  */
 import { session, signOut } from '../latchkey.js';
 
 const panel = document.getElementById('signed-in');
 const otherwise = document.getElementById('signed-out');
 
-/** Shows what holds now. */
+/** Shows the current session, or that there is none. */
 export function render() {
   const user = session();
   const ends = !panel.hidden && !user;
@@ -20,7 +20,7 @@ export function render() {
   const expires = document.getElementById('expires');
   expires.dateTime = user.expiration.toISOString();
   expires.textContent = user.expiration.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  // Credentials run out by themselves; the page must not go on saying otherwise.
+  // The page must not claim a session whose credentials have expired.
   clearTimeout(render.timer);
   render.timer = setTimeout(render, Math.max(1000, user.expiration - Date.now() - 59_000));
 }
@@ -30,6 +30,6 @@ document.getElementById('sign-out').addEventListener('click', () => {
   render();
   otherwise.querySelector('a, input').focus();
 });
-// A page that comes back from the browser's history shows an old picture.
+// A page restored from the browser's history shows an outdated state.
 addEventListener('pageshow', render);
 render();

@@ -1,4 +1,4 @@
-/** Opening the page spends nothing, because mail scanners open links; the click does. */
+/** Mail scanners open links, so opening the page must not spend the token. The click does. */
 import { verify } from '../latchkey.js';
 import { forgetLink, run, takeLink, unusable } from './form.js';
 
@@ -12,5 +12,5 @@ if (link) {
     refuse: ({ reason }) => { if (reason === 'invalid_token') forgetLink('verify'); },
   });
 } else {
-  unusable('Open this page with the link from the mail: it says which address to verify.', 'no_link');
+  unusable('To verify your address, open the link in the email that we sent you.', 'no_link');
 }

@@ -232,7 +232,11 @@ mod tests {
     fn the_pages_are_those_of_the_web_folder_give_or_take_a_fifth() {
         let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
         for (name, operation) in workload().operations.all() {
-            let html = std::fs::read_to_string(web.join(&operation.page.file)).unwrap();
+            let page = std::fs::read_to_string(web.join(&operation.page.file)).unwrap();
+            // A page is sent with the parts that its markers name.
+            let markers = page.split("<!-- part: ").skip(1).filter_map(|rest| rest.split_once(" -->"));
+            let parts = markers.map(|(name, _)| web.join(format!("parts/{name}.html")));
+            let html: String = parts.map(|part| std::fs::read_to_string(part).unwrap()).chain([page.clone()]).collect();
             let loaded: BTreeSet<_> = html
                 .split(['"', ' '])
                 .filter(|word| [".js", ".css", ".svg"].iter().any(|end| word.ends_with(end)))
