@@ -35,7 +35,7 @@ pub fn site(settings: &[(&str, String)], web: &Path, out: &Path, endpoint: Optio
         "functionPrefix": value("FUNCTION_PREFIX"),
         "serviceName": value("EXTERNAL_NAME"),
         "endpoint": endpoint,
-        "passwordMinLength": value("PASSWORD_MIN_LENGTH").parse::<u8>().unwrap_or(8),
+        "passwordMinLength": value("PASSWORD_MIN_LENGTH").parse::<u8>().map_err(io::Error::other)?,
     });
     fs::write(out.join("config.js"), format!("export default {config:#};\n"))
 }
