@@ -1,25 +1,32 @@
-//! What holds for any payload of any operation, whoever sent it.
+//! What holds for any payload of any operation.
 
-use crate::world::World;
-use latchkey_auth::{Answer, Contract, Email, Name, Operation, Password, Passwords, Reason, Refusal, Token, TokenHash};
+use latchkey_auth::memory::MemoryServices;
+use latchkey_auth::{
+    ChangePassword, Contract, CreateUser, Done, Email, Login, LostPassword, Name, Operation, Outcome, Password,
+    PasswordPolicy, Reason, Refusal, ResetPassword, Token, TokenHash, VerifyUser,
+};
 use serde_json::{Map, Value, json};
 
 /// Takes a text through all six operations, and says which of them accept it.
 pub(crate) fn check(text: &str) -> Vec<&'static str> {
-    let world = World::default();
+    let services = MemoryServices::default();
     let accepting = [
-        judge(&world.create_user(), text, &["email", "password"]),
-        judge(&world.verify_user(), text, &["email", "verify"]),
-        judge(&world.log_in(), text, &["email", "password"]),
-        judge(&world.change_password(), text, &["email", "oldPassword", "newPassword"]),
-        judge(&world.lost_password(), text, &["email"]),
-        judge(&world.reset_password(), text, &["email", "lost", "password"]),
+        parse::<CreateUser>(&services, text, &["email", "password"]),
+        parse::<VerifyUser>(&services, text, &["email", "verify"]),
+        parse::<Login>(&services, text, &["email", "password"]),
+        parse::<ChangePassword>(&services, text, &["email", "oldPassword", "newPassword"]),
+        parse::<LostPassword>(&services, text, &["email"]),
+        parse::<ResetPassword>(&services, text, &["email", "lost", "password"]),
     ];
     accepting.into_iter().flatten().collect()
 }
 
-fn judge<O: Operation>(operation: &O, text: &str, required: &[&str]) -> Option<&'static str> {
-    match operation.parse(text) {
+fn parse<O: Operation<MemoryServices>>(
+    services: &MemoryServices,
+    text: &str,
+    required: &[&str],
+) -> Option<&'static str> {
+    match O::parse(text, services) {
         Ok(_) => {
             accepted(text, O::CONTRACT, required);
             Some(O::CONTRACT.name)
@@ -46,7 +53,7 @@ fn refused(refusal: Refusal, contract: Contract) {
         Reason::InvalidToken => "This link is no longer valid. Ask for a new one.",
         other => panic!("{other:?} is no reason of a parser"),
     };
-    let told = Answer::Refused(refusal).to_json(contract);
+    let told = Outcome::<Done>::Refused(refusal).to_json(contract);
     assert_eq!(told, json!({ contract.flag: false, "reason": reason.as_str(), "info": info }));
 }
 
@@ -70,7 +77,7 @@ fn accepted(text: &str, contract: Contract, required: &[&str]) {
                 let password = value.as_str().expect("text");
                 assert!((1..=1_024).contains(&password.len()), "{} bytes were accepted", password.len());
                 if name != "oldPassword" && contract.name != "login" {
-                    let policy = Passwords::default().accept(Password::from(password), &email);
+                    let policy = PasswordPolicy::default().accept(Password::from(password), &email);
                     assert!(policy.is_ok(), "{password:?} went past the policy");
                 }
             }

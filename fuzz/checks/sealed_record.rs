@@ -1,6 +1,6 @@
 //! What holds for any text that stands where a sealed record should, and for any text within a record.
 
-use latchkey_audit::{Invalid, Key, NONCE_BYTES, RECORD_BYTES, Record};
+use latchkey_audit::{AuditRecord, Invalid, Key, NONCE_BYTES, RECORD_BYTES};
 use serde_json::json;
 
 /// A key for tests, and one that differs.
@@ -22,12 +22,17 @@ pub(crate) fn check(text: &str) -> bool {
         assert_eq!(chosen.account(id).len(), 22);
     }
 
-    let record =
-        Record { operation: "login", outcome: "fault", cause: Some(text), attempt: Some(1), ..Record::default() };
+    let record = AuditRecord {
+        operation: "login",
+        outcome: "fault",
+        cause: Some(text.to_owned()),
+        attempt: Some(1),
+        ..AuditRecord::default()
+    };
     let sealed = key.seal(&record, id, [7; NONCE_BYTES]);
     assert_eq!(sealed.len(), SEALED_CHARS, "a record's length tells of {text:?}");
     let whole = json!(record).to_string().len() <= RECORD_BYTES;
-    let kept = if whole { record } else { Record { cause: None, ..record } };
+    let kept = if whole { record } else { AuditRecord { cause: None, ..record } };
     assert_eq!(key.open(&sealed, id), Ok(json!(kept)), "a record was lost");
     bound(&sealed, id, &key, &other);
     opened.is_ok()

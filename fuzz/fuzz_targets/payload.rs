@@ -2,8 +2,6 @@
 
 #[path = "../checks/payload.rs"]
 mod payload;
-#[path = "../../shared/auth/tests/world/mod.rs"]
-mod world;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = str::from_utf8(bytes) {

@@ -6,13 +6,12 @@ use crate::sample;
 use crate::service::{Item, Service};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use latchkey_auth::limits::{Guess, Occasion, Reservation, Ticket};
-use latchkey_auth::memory::MemoryLimits;
-use latchkey_auth::{
-    Email, ImportedUser, Limits, NewUser, PendingVerification, Timestamp, Token, TokenHash, UserId, Users,
-};
+use latchkey_auth::memory::MemoryServices;
+use latchkey_auth::services::{AddUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken};
+use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Occasion, Reservation};
+use latchkey_auth::{Email, ImportedUser, NewUser, PendingVerification, Timestamp, Token, TokenHash, UserId};
 use latchkey_dynamodb::{DynamoUsers, Imported};
-use latchkey_salting::{PasswordHash, SampleHash, StoredHash};
+use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
 use std::sync::atomic::Ordering;
 
 /// Any time after 1970 will do.
@@ -55,14 +54,14 @@ fn seen(link: &str) -> PendingVerification {
 /// A verified account with a reset link out.
 async fn verified(users: &DynamoUsers, name: &str) -> Email {
     let email = email(name);
-    assert_eq!(users.create(&new_user(&email, "verify")).await, Ok(true));
-    assert_eq!(users.verify(&email, &seen("verify"), LATER, NOW).await, Ok(true));
-    assert_eq!(users.start_reset(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(true));
+    assert_eq!(users.mark_verified(&email, &seen("verify"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
     email
 }
 
-/// A record of the sample, with a token of each kind.
-async fn of_the_sample(service: &Service, name: &str) -> Email {
+/// A legacy record, with a token of each kind.
+async fn legacy_record(service: &Service, name: &str) -> Email {
     let email = email(name);
     let mut item = sample::item(email.as_str());
     for attribute in ["verifyToken", "lostToken"] {
@@ -80,20 +79,20 @@ fn has(item: &Item, attribute: &str) -> bool {
     item.contains_key(attribute)
 }
 
-fn sample_hash(item: &Item) -> StoredHash {
+fn legacy_hash(item: &Item) -> StoredHash {
     let text = |attribute: &str| item[attribute].as_s().unwrap().clone();
-    StoredHash::Sample(SampleHash { hash: text("passwordHash"), salt: text("passwordSalt") })
+    StoredHash::Legacy(LegacyHash { hash: text("passwordHash"), salt: text("passwordSalt") })
 }
 
 #[tokio::test]
 async fn races_are_decided_by_conditional_writes_where_two_sign_up() {
     let (service, users) = Service::with_table();
     let email = email("race");
-    assert_eq!(users.create(&new_user(&email, "older")).await, Ok(true));
-    assert_eq!(users.create(&new_user(&email, "newer")).await, Ok(true), "nobody has verified the first");
-    assert_eq!(users.verify(&email, &seen("newer"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.add_user(&new_user(&email, "older")).await, Ok(true));
+    assert_eq!(users.add_user(&new_user(&email, "newer")).await, Ok(true), "nobody has verified the first");
+    assert_eq!(users.mark_verified(&email, &seen("newer"), LATER, NOW).await, Ok(true));
     let before = item(&service, &email).await;
-    assert_eq!(users.create(&new_user(&email, "third")).await, Ok(false));
+    assert_eq!(users.add_user(&new_user(&email, "third")).await, Ok(false));
     assert_eq!(item(&service, &email).await, before);
 }
 
@@ -101,17 +100,17 @@ async fn races_are_decided_by_conditional_writes_where_two_sign_up() {
 async fn races_are_decided_by_conditional_writes_where_a_link_verifies() {
     let (service, users) = Service::with_table();
     let email = email("race");
-    users.create(&new_user(&email, "older")).await.unwrap();
-    users.create(&new_user(&email, "newer")).await.unwrap();
-    assert_eq!(users.verify(&email, &seen("older"), LATER, NOW).await, Ok(false), "it was replaced");
-    assert_eq!(users.verify(&email, &seen("newer"), LATER, LATER).await, Ok(false), "it has ended");
-    assert_eq!(users.verify(&email, &seen("newer"), LATER, NOW).await, Ok(true));
+    users.add_user(&new_user(&email, "older")).await.unwrap();
+    users.add_user(&new_user(&email, "newer")).await.unwrap();
+    assert_eq!(users.mark_verified(&email, &seen("older"), LATER, NOW).await, Ok(false), "it was replaced");
+    assert_eq!(users.mark_verified(&email, &seen("newer"), LATER, LATER).await, Ok(false), "it has ended");
+    assert_eq!(users.mark_verified(&email, &seen("newer"), LATER, NOW).await, Ok(true));
     assert!(!has(&item(&service, &email).await, "expiresAt"));
 
-    let old = of_the_sample(&service, "old").await;
+    let old = legacy_record(&service, "old").await;
     let plain = |text: &str| PendingVerification::Plain(Token::from_stored(text.to_owned()));
-    assert_eq!(users.verify(&old, &plain("another"), LATER, NOW).await, Ok(false));
-    assert_eq!(users.verify(&old, &plain("0123456789abcdef"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.mark_verified(&old, &plain("another"), LATER, NOW).await, Ok(false));
+    assert_eq!(users.mark_verified(&old, &plain("0123456789abcdef"), LATER, NOW).await, Ok(true));
     let item = item(&service, &old).await;
     assert!(!has(&item, "verifyToken") && has(&item, "verifyTokenHash"));
 }
@@ -120,15 +119,15 @@ async fn races_are_decided_by_conditional_writes_where_a_link_verifies() {
 async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     let (service, users) = Service::with_table();
     let nobody = email("nobody");
-    assert_eq!(users.start_reset(&nobody, &token("lost"), LATER, NOW).await, Ok(false));
+    assert_eq!(users.store_reset_token(&nobody, &token("lost"), LATER, NOW).await, Ok(false));
     assert!(service.item(nobody.as_str()).await.is_none());
 
     let email = verified(&users, "race").await;
-    let reset = async |link: &str, now| users.reset_password(&email, &token(link), &hash("second"), now).await;
+    let reset = async |link: &str, now| users.spend_reset_token(&email, &token(link), &hash("second"), now).await;
     assert_eq!(reset("another", NOW).await, Ok(false));
     assert_eq!(reset("lost", LATER).await, Ok(false), "it has ended");
     assert_eq!(reset("lost", NOW).await, Ok(true));
-    let again = users.reset_password(&email, &token("lost"), &hash("third"), NOW).await;
+    let again = users.spend_reset_token(&email, &token("lost"), &hash("third"), NOW).await;
     assert_eq!(again, Ok(false), "it is spent");
     let after = item(&service, &email).await;
     for gone in ["lostTokenHash", "lostTokenExpiresAt", "verifyTokenHash", "verifyTokenExpiresAt", "expiresAt"] {
@@ -136,13 +135,13 @@ async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     }
     assert_eq!(after["userId"].as_s().unwrap(), "user of verify");
 
-    // A reset proves the mailbox of an account that would have vanished, and brings the sample's into the new form.
+    // A reset proves the mailbox of an account that would have vanished, and brings a legacy record into the new form.
     let unproven = self::email("unproven");
-    users.create(&new_user(&unproven, "verify")).await.unwrap();
-    let old = of_the_sample(&service, "old").await;
+    users.add_user(&new_user(&unproven, "verify")).await.unwrap();
+    let old = legacy_record(&service, "old").await;
     for email in [&unproven, &old] {
-        users.start_reset(email, &token("lost"), LATER, NOW).await.unwrap();
-        assert_eq!(users.reset_password(email, &token("lost"), &hash("second"), NOW).await, Ok(true));
+        users.store_reset_token(email, &token("lost"), LATER, NOW).await.unwrap();
+        assert_eq!(users.spend_reset_token(email, &token("lost"), &hash("second"), NOW).await, Ok(true));
         let item = item(&service, email).await;
         assert_eq!(item["verified"], AttributeValue::Bool(true));
         for gone in ["expiresAt", "passwordSalt", "verifyToken", "lostToken"] {
@@ -157,16 +156,16 @@ async fn races_are_decided_by_conditional_writes_where_a_password_changes() {
     let (service, users) = Service::with_table();
     let email = verified(&users, "race").await;
     let before = item(&service, &email).await;
-    assert_eq!(users.change_password(&email, &stored("another"), &hash("second"), NOW).await, Ok(false));
+    assert_eq!(users.replace_password(&email, &stored("another"), &hash("second"), NOW).await, Ok(false));
     assert_eq!(item(&service, &email).await, before);
-    assert_eq!(users.change_password(&email, &stored("first"), &hash("second"), NOW).await, Ok(true));
+    assert_eq!(users.replace_password(&email, &stored("first"), &hash("second"), NOW).await, Ok(true));
     let after = item(&service, &email).await;
     assert!(!has(&after, "lostTokenHash") && !has(&after, "lostTokenExpiresAt"), "the reset link is void");
     assert_eq!(after["userId"], before["userId"]);
 
-    let old = of_the_sample(&service, "old").await;
-    let seen = sample_hash(&item(&service, &old).await);
-    assert_eq!(users.change_password(&old, &seen, &hash("second"), NOW).await, Ok(true));
+    let old = legacy_record(&service, "old").await;
+    let seen = legacy_hash(&item(&service, &old).await);
+    assert_eq!(users.replace_password(&old, &seen, &hash("second"), NOW).await, Ok(true));
     let after = item(&service, &old).await;
     assert!(!has(&after, "passwordSalt") && !has(&after, "lostToken"));
     assert_eq!(after["userId"].as_s().unwrap(), old.as_str());
@@ -184,8 +183,8 @@ async fn races_are_decided_by_conditional_writes_where_a_hash_is_renewed() {
     assert_eq!(renew("first").await, Ok(true));
     assert_eq!(item(&service, &email).await["userId"], before["userId"]);
 
-    let old = of_the_sample(&service, "old").await;
-    let seen = sample_hash(&item(&service, &old).await);
+    let old = legacy_record(&service, "old").await;
+    let seen = legacy_hash(&item(&service, &old).await);
     assert_eq!(users.renew_hash(&old, &id(old.as_str()), &seen, &hash("second"), NOW).await, Ok(true));
     let after = item(&service, &old).await;
     assert!(!has(&after, "passwordSalt") && !has(&after, "lostToken"));
@@ -212,70 +211,71 @@ async fn races_are_decided_by_conditional_writes_where_an_account_is_brought_alo
 }
 
 #[tokio::test]
-async fn the_table_counts_guesses_as_the_model_does() {
+async fn the_table_counts_attempts_as_the_model_does() {
     let (service, users) = Service::with_table();
-    let (email, model) = (email("guessed"), MemoryLimits::default());
+    let (email, model) = (email("guessed"), MemoryServices::default());
     let waits = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 1, 8, 9, 16, 17, 33, 65, 129, 257, 513, 900, 1, 899, 901];
     let days = [24 * 60 * 60, 1, 901, 24 * 60 * 60 + 1, 0, 0, 0, 0, 1, 1];
     let mut now = NOW;
     for (step, wait) in waits.into_iter().chain(days).enumerate() {
         now = now.plus(wait);
-        let taken = users.take_ticket(Guess::Password, &email, now).await;
-        assert_eq!(taken, (&model).take_ticket(Guess::Password, &email, now).await, "step {step}");
+        let taken = users.count_attempt(AttemptKind::Password, &email, now).await;
+        assert_eq!(taken, model.count_attempt(AttemptKind::Password, &email, now).await, "step {step}");
         // Counted apart.
         if step < 4 {
-            assert_eq!(users.take_ticket(Guess::ResetToken, &email, now).await, taken);
+            assert_eq!(users.count_attempt(AttemptKind::ResetToken, &email, now).await, taken);
         }
     }
     let counter = service.counter("attempts:password", email.as_str()).await.unwrap();
     let expires: u64 = counter["expiresAt"].as_n().unwrap().parse().unwrap();
     assert!(expires > now.0 + 24 * 60 * 60 - 2, "no count is forgotten before its day is over");
-    users.clear_tickets(Guess::Password, &email).await.unwrap();
-    assert_eq!(users.take_ticket(Guess::Password, &email, now).await, Ok(Ticket::Numbered(1)));
+    users.clear_attempts(AttemptKind::Password, &email).await.unwrap();
+    assert_eq!(users.count_attempt(AttemptKind::Password, &email, now).await, Ok(Attempt::Counted(1)));
     // Where nobody guessed there is nothing to clear, and no item comes to stay.
-    users.clear_tickets(Guess::VerifyToken, &email).await.unwrap();
+    users.clear_attempts(AttemptKind::VerifyToken, &email).await.unwrap();
     assert!(service.counter("attempts:verify", email.as_str()).await.is_none());
 }
 
 #[tokio::test]
-async fn of_200_guesses_at_once_the_table_lets_four_be_judged() {
+async fn of_200_attempts_at_once_the_table_lets_four_be_checked() {
     let (_, users) = Service::with_table();
     let email = email("crowd");
-    let tickets = join_all((0..200).map(|_| users.take_ticket(Guess::Password, &email, NOW))).await;
-    let numbered = tickets.into_iter().filter_map(|ticket| match ticket.unwrap() {
-        Ticket::Numbered(number) => Some(number),
-        Ticket::Refused { .. } => None,
+    let attempts = join_all((0..200).map(|_| users.count_attempt(AttemptKind::Password, &email, NOW))).await;
+    let counted = attempts.into_iter().filter_map(|attempt| match attempt.unwrap() {
+        Attempt::Counted(number) => Some(number),
+        Attempt::Throttled { .. } => None,
     });
-    let mut judged: Vec<_> = numbered.collect();
-    judged.sort_unstable();
-    assert_eq!(judged, [1, 2, 3, 4]);
+    let mut checked: Vec<_> = counted.collect();
+    checked.sort_unstable();
+    assert_eq!(checked, [1, 2, 3, 4]);
 }
 
 #[tokio::test]
-async fn of_many_guesses_at_once_after_a_day_no_more_than_four_are_judged() {
+async fn of_many_attempts_at_once_after_a_day_no_more_than_four_are_checked() {
     let (_, users) = Service::with_table();
     for _round in 0..5 {
         let email = email("morning");
-        users.take_ticket(Guess::Password, &email, NOW).await.unwrap();
+        users.count_attempt(AttemptKind::Password, &email, NOW).await.unwrap();
         let tomorrow = NOW.plus(24 * 60 * 60 + 1);
-        let mut tickets = join_all((0..20).map(|_| users.take_ticket(Guess::Password, &email, tomorrow))).await;
-        // Whoever begins the count anew forgets none of those that came meanwhile.
-        for _guess in 0..4 {
-            tickets.push(users.take_ticket(Guess::Password, &email, tomorrow).await);
+        let mut attempts =
+            join_all((0..20).map(|_| users.count_attempt(AttemptKind::Password, &email, tomorrow))).await;
+        // The request that restarts the count forgets none of those that came in the meantime.
+        for _attempt in 0..4 {
+            attempts.push(users.count_attempt(AttemptKind::Password, &email, tomorrow).await);
         }
-        let judged = tickets.iter().filter(|ticket| matches!(ticket, Ok(Ticket::Numbered(_)))).count();
-        assert!((1..=4).contains(&judged), "{judged}");
+        let checked = attempts.iter().filter(|attempt| matches!(attempt, Ok(Attempt::Counted(_)))).count();
+        assert!((1..=4).contains(&checked), "{checked}");
     }
 }
 
 #[tokio::test]
 async fn the_table_counts_mails_as_the_model_does() {
     let (service, users) = Service::with_table();
-    let (email, model) = (email("mailed"), MemoryLimits::default());
+    let (email, model) = (email("mailed"), MemoryServices::default());
     let mut now = NOW;
-    let (sign_up, lost) = (Occasion::SignUp, Occasion::LostPassword);
-    let mut slots = Vec::new();
-    // How long to wait, what for, and which of the slots so far is given back afterwards.
+    let (sign_up, lost) = (Occasion::CreateUser, Occasion::LostPassword);
+    let mut granted = Vec::new();
+    // How long to wait, what for, and which of the reservations so far is released afterwards.
     for (step, (wait, occasion, back)) in [
         (0, sign_up, None),
         (0, sign_up, None),
@@ -299,13 +299,13 @@ async fn the_table_counts_mails_as_the_model_does() {
     {
         now = now.plus(wait);
         let made = users.reserve_mail(occasion, &email, now).await.unwrap();
-        assert_eq!(made, (&model).reserve_mail(occasion, &email, now).await.unwrap(), "step {step}");
-        if let Reservation::Made(slot) = made {
-            slots.push(slot);
+        assert_eq!(made, model.reserve_mail(occasion, &email, now).await.unwrap(), "step {step}");
+        if let Reservation::Granted(reserved) = made {
+            granted.push(reserved);
         }
-        if let Some(slot) = back.and_then(|back: usize| slots.get(back)) {
-            users.release_mail(&email, slot).await.unwrap();
-            (&model).release_mail(&email, slot).await.unwrap();
+        if let Some(reserved) = back.and_then(|back: usize| granted.get(back)) {
+            users.release_mail(&email, reserved).await.unwrap();
+            model.release_mail(&email, reserved).await.unwrap();
         }
     }
     let counter = service.counter("mails", email.as_str()).await.unwrap();
@@ -322,44 +322,44 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
 
     for number in 1..=3 {
         losing();
-        assert_eq!(users.take_ticket(Guess::Password, &email, NOW).await, Ok(Ticket::Numbered(number)));
+        assert_eq!(users.count_attempt(AttemptKind::Password, &email, NOW).await, Ok(Attempt::Counted(number)));
         was_lost();
     }
-    for occasion in [Occasion::SignUp, Occasion::LostPassword] {
+    for occasion in [Occasion::CreateUser, Occasion::LostPassword] {
         losing();
         let reserved = users.reserve_mail(occasion, &email, NOW).await.unwrap();
         was_lost();
-        let Reservation::Made(slot) = reserved else { panic!("{reserved:?}") };
-        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Refused { .. })));
+        let Reservation::Granted(granted) = reserved else { panic!("{reserved:?}") };
+        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Throttled { .. })));
         losing();
-        users.release_mail(&email, &slot).await.unwrap();
+        users.release_mail(&email, &granted).await.unwrap();
         was_lost();
-        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Made(_))));
+        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Granted(_))));
     }
 
     losing();
-    assert_eq!(users.create(&new_user(&email, "verify")).await, Ok(true));
+    assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(true));
     was_lost();
     losing();
-    assert_eq!(users.verify(&email, &seen("verify"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.mark_verified(&email, &seen("verify"), LATER, NOW).await, Ok(true));
     was_lost();
     losing();
-    assert_eq!(users.start_reset(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
     was_lost();
     losing();
-    assert_eq!(users.reset_password(&email, &token("lost"), &hash("second"), NOW).await, Ok(true));
+    assert_eq!(users.spend_reset_token(&email, &token("lost"), &hash("second"), NOW).await, Ok(true));
     was_lost();
     losing();
-    assert_eq!(users.change_password(&email, &stored("second"), &hash("third"), NOW).await, Ok(true));
+    assert_eq!(users.replace_password(&email, &stored("second"), &hash("third"), NOW).await, Ok(true));
     was_lost();
     losing();
     let id = UserId::from_stored("user".to_owned());
     assert_eq!(users.renew_hash(&email, &id, &stored("third"), &hash("fourth"), NOW).await, Ok(true));
     was_lost();
 
-    let old = of_the_sample(&service, "old").await;
+    let old = legacy_record(&service, "old").await;
     let plain = PendingVerification::Plain(Token::from_stored("0123456789abcdef".to_owned()));
     losing();
-    assert_eq!(users.verify(&old, &plain, LATER, NOW).await, Ok(true));
+    assert_eq!(users.mark_verified(&old, &plain, LATER, NOW).await, Ok(true));
     was_lost();
 }

@@ -1,33 +1,8 @@
-//! createUser: somebody signs up.
+//! createUser: signs up with an email address and a password.
 
-use latchkey_auth::{CreateUser, Letters, Passwords};
-use latchkey_dynamodb::DynamoUsers;
-use latchkey_runtime::{SystemClock, SystemEntropy, breaches, serve};
-use latchkey_ses::SesMailer;
+use latchkey_auth::CreateUser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serve(|settings| {
-        let aws = latchkey_aws::from_environment()?;
-        let users = DynamoUsers::new(&aws.sdk, settings.table()?, &SystemEntropy);
-        let mailer = SesMailer::new(&aws.sdk, settings.sender()?);
-        aws.prepare(vec![users.service(1), mailer.service(1)]);
-        Ok(CreateUser {
-            users: users.clone(),
-            limits: users,
-            mailer,
-            breaches: breaches(settings)?,
-            clock: SystemClock,
-            entropy: SystemEntropy,
-            passwords: Passwords {
-                scheme: settings.password_scheme()?,
-                min_chars: settings.password_min_length()?,
-                service: settings.service_name()?,
-            },
-            letters: Letters::new(&settings.service_name()?),
-            verification_page: settings.verification_page()?,
-            unverified_seconds: settings.unverified_seconds()?,
-            reveal_accounts: settings.reveal_accounts()?,
-        })
-    })
+    latchkey_lambda::serve::<CreateUser>()
 }

@@ -1,22 +1,22 @@
-//! Faults: a service that an operation needs did not do its part.
+//! Faults: a service that an operation needs has failed.
 
 use std::fmt;
 
 /// What failed. The caller gets a stable type and a fixed sentence; the [`Cause`] is for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The users' table did not answer, or refused.
+    /// The user table did not answer, or returned an error.
     #[error("the table failed: {0}")]
     Table(Cause),
-    /// The mail was not taken. Nothing that the request changed stands in the way of another try.
+    /// The mail was not accepted. Nothing that the request changed prevents a retry.
     #[error("the mailer failed: {0}")]
     Mailer(Cause),
-    /// No identity token was handed out.
+    /// No identity token was issued.
     #[error("the identity service failed: {0}")]
     Identities(Cause),
-    /// Nobody said whether a password was in a breach. It stands in nobody's way.
-    #[error("the breached-password service failed: {0}")]
-    Breaches(Cause),
+    /// A password could not be looked up among compromised ones. The request goes on without that check.
+    #[error("the service that knows compromised passwords failed: {0}")]
+    CompromisedPasswords(Cause),
     /// A record in the table is damaged.
     #[error("a stored record is damaged: {0}")]
     Record(Cause),
@@ -33,40 +33,40 @@ impl Fault {
             Self::Table(_) => "TableUnavailable",
             Self::Mailer(_) => "MailerUnavailable",
             Self::Identities(_) => "IdentityUnavailable",
-            Self::Breaches(_) => "BreachesUnavailable",
+            Self::CompromisedPasswords(_) => "BreachesUnavailable",
             Self::Record(_) => "RecordDamaged",
             Self::Internal(_) => "InternalFault",
         }
     }
 
-    /// The `errorMessage` of the contract: fixed, so that it can quote nothing.
+    /// The `errorMessage` of the contract. It is a fixed text, so it cannot quote anything.
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self {
             Self::Table(_) => "The user table did not answer. Try again in a moment.",
             Self::Mailer(_) => "The mail could not be sent. Try again in a moment.",
             Self::Identities(_) => "The identity service did not answer. Try again in a moment.",
-            Self::Breaches(_) => "The breached-password service did not answer. Try again in a moment.",
+            Self::CompromisedPasswords(_) => "The breached-password service did not answer. Try again in a moment.",
             Self::Record(_) => "The account's record cannot be read. Tell the operator of this service.",
             Self::Internal(_) => "Something went wrong inside the service. Tell its operator.",
         }
     }
 
-    /// What the service said, as a code.
+    /// The code of the failure.
     #[must_use]
     pub fn cause(&self) -> &Cause {
         match self {
             Self::Table(cause)
             | Self::Mailer(cause)
             | Self::Identities(cause)
-            | Self::Breaches(cause)
+            | Self::CompromisedPasswords(cause)
             | Self::Record(cause)
             | Self::Internal(cause) => cause,
         }
     }
 }
 
-/// An error code such as `ThrottlingException` or `timeout`, never a message: messages quote what was sent.
+/// An error code such as `ThrottlingException` or `timeout`. It is never a message, because messages quote what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause(String);
 

@@ -1,44 +1,56 @@
-//! The six operations of Latchkey and the rules that they follow.
+//! Latchkey's six operations and the rules they follow.
 //!
-//! An operation is a value that holds the services it needs, and no others. [`handle`] takes a request
-//! through it one way: the payload is parsed once into types that cannot hold a bad value, the operation
-//! runs, and what comes out is an answer for the caller or a [`Fault`]. A refusal is an answer.
+//! An operation is a request that runs itself against the services it names: [`Login`] holds an address and a password,
+//! and its `run` accepts anything that can find a user, count an attempt, issue a token and so on. [`handle`] takes a
+//! call through it: the payload is parsed once, into types that cannot hold an invalid value; the operation runs; what
+//! comes out is a success, a [`Refusal`] or a [`Fault`].
 //!
-//! Nothing here knows AWS. The services are named for what they give ([`Users`], [`Mailer`],
-//! [`Identities`]); time and randomness come in through [`Clock`] and [`Entropy`].
+//! Nothing here knows AWS. The [`services`] are named for what they give, and time and randomness come in through
+//! [`Clock`] and [`Entropy`].
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `operation` | what an operation is, and the path of every call |
+//! | [`services`] | what operations may ask for |
+//! | `account` | users, their addresses and names; `create_user`, `verify_user` |
+//! | [`password`] | hashing, the policy; `login`, `change_password`, `lost_password`, `reset_password` |
+//! | `email_link` | the tokens in links: purpose, hash, expiry |
+//! | [`throttle`] | limits on attempts and on mail |
+//! | `mail` | the mail templates |
+//! | `audit` | what the operator learns of a call |
+//! | `memory` | the services in memory, for tests |
 
-mod email;
+mod account;
+mod audit;
+mod email_link;
 mod fault;
-pub mod limits;
 mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
-mod name;
 mod operation;
-mod operations;
-mod password;
-mod payload;
+pub mod password;
 mod refusal;
-mod services;
+pub mod services;
+pub mod throttle;
 mod time;
-mod token;
-mod trail;
-mod user;
 
-pub use email::Email;
+pub use account::create_user::{CreateUser, SignUp};
+pub use account::email::Email;
+pub use account::name::Name;
+pub use account::verify_user::VerifyUser;
+pub use account::{ImportedUser, NewUser, User, UserId};
+pub use audit::{AuditDetail, AuditTrail, Step};
+pub use email_link::token::{Token, TokenHash};
+pub use email_link::{PendingReset, PendingVerification};
 pub use fault::{Cause, Fault};
-pub use limits::Limits;
-pub use mail::{Letters, Mail};
-pub use name::Name;
-pub use operation::{Answer, Contract, Operation, handle};
-pub use operations::{
-    change_password::ChangePassword, create_user::CreateUser, login::Login, lost_password::LostPassword,
-    reset_password::ResetPassword, verify_user::VerifyUser,
-};
-pub use password::{NewPassword, Password, Passwords, is_breached};
+pub use mail::{Mail, MailTemplates};
+pub use operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, handle};
+pub use password::change_password::ChangePassword;
+pub use password::login::{LoggedIn, Login};
+pub use password::lost_password::LostPassword;
+pub use password::policy::{NewPassword, PasswordPolicy};
+pub use password::reset_password::ResetPassword;
+pub use password::{Password, compromised::is_compromised};
 pub use refusal::{Reason, Refusal};
-pub use services::{Breaches, Clock, Entropy, Identities, Mailer, OpenIdToken, Users};
+pub use services::{Clock, Entropy, OpenIdToken};
 pub use time::Timestamp;
-pub use token::{Token, TokenHash};
-pub use trail::{Findings, Step, Trail, Truth};
-pub use user::{ImportedUser, NewUser, PendingReset, PendingVerification, User, UserId};

@@ -1,4 +1,4 @@
-//! Refusals: what a caller is told when the answer is no.
+//! Refusals: what callers are told when the answer is no.
 
 use serde::{Serialize, Serializer};
 
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 pub enum Reason {
     /// The payload is no object, lacks a field, has an unknown one, or one of the wrong type.
     InvalidRequest,
-    /// The address is none, or is longer than 254 bytes.
+    /// The text is not an address, or is longer than 254 bytes.
     InvalidEmail,
     /// The name is longer than 100 characters or holds control characters.
     InvalidName,
@@ -15,22 +15,21 @@ pub enum Reason {
     PasswordTooShort,
     /// The password is longer than 1,024 bytes.
     PasswordTooLong,
-    /// The new password is among the first that somebody would try: a common one, or made of the address or the
-    /// service's name.
+    /// The new password is on the blocklist, or is little more than the address or the service name.
     PasswordTooCommon,
-    /// The new password is in a published breach. Only where the owner has asked for that check.
-    PasswordBreached,
-    /// Address and password do not belong together. The same for an unknown address.
+    /// The new password was published in a breach. Only if the owner has enabled that check.
+    PasswordCompromised,
+    /// The address and the password do not match, or the address has no account.
     InvalidCredentials,
-    /// The password is right, but the address was never verified.
+    /// The password is right, but the address is not verified.
     NotVerified,
-    /// The link was used, replaced by a newer one, has expired, or never was one.
+    /// The token was spent, replaced by a newer one, has expired, or never existed.
     InvalidToken,
-    /// Too many wrong guesses for this address; this one was not judged, right or wrong.
+    /// Too many attempts for this address; this one was not checked.
     TooManyAttempts,
-    /// Too many mails were asked for to this address; none was sent.
+    /// The mail quota of this address is used up; no mail was sent.
     TooManyMails,
-    /// The address has a verified account already. Only told with `REVEAL_ACCOUNTS`.
+    /// The address has a verified account. Only told with `REVEAL_ACCOUNTS`.
     AccountExists,
     /// The address has no account. Only told with `REVEAL_ACCOUNTS`.
     UnknownAccount,
@@ -47,7 +46,7 @@ impl Reason {
             Self::PasswordTooShort => "password_too_short",
             Self::PasswordTooLong => "password_too_long",
             Self::PasswordTooCommon => "password_too_common",
-            Self::PasswordBreached => "password_breached",
+            Self::PasswordCompromised => "password_breached",
             Self::InvalidCredentials => "invalid_credentials",
             Self::NotVerified => "not_verified",
             Self::InvalidToken => "invalid_token",
@@ -89,7 +88,7 @@ impl Refusal {
             Reason::PasswordTooCommon => {
                 "This password is one of the first that others would try. Choose one that has nothing to do with you or this service."
             }
-            Reason::PasswordBreached => {
+            Reason::PasswordCompromised => {
                 "This password was published after a break-in at some service, not necessarily yours. Choose another, and change it wherever you use it."
             }
             Reason::InvalidCredentials => "E-mail address and password do not match.",
@@ -112,18 +111,18 @@ impl Refusal {
         Self { retry_after: Some(retry_after), ..Self::new(reason) }
     }
 
-    /// The new password is shorter than this many characters.
+    /// A refusal of a new password with fewer than `minimum` characters.
     pub(crate) fn too_short(minimum: usize) -> Self {
         Self { info: format!("A password has at least {minimum} characters."), ..Self::new(Reason::PasswordTooShort) }
     }
 
-    /// How many seconds to wait before the same request can be answered otherwise.
+    /// How many seconds to wait before trying again.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         self.retry_after
     }
 
-    /// Why.
+    /// Why the request was refused.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason

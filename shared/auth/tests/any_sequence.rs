@@ -1,12 +1,12 @@
-//! Whatever is asked in whatever order, with whatever going wrong in between: the service behaves as a model of it that
-//! fits on a page. The model knows addresses, passwords and links by name; hashes, records and conditions it does not know.
+//! Random sequences of requests, with faults in between: the service behaves like a model of it that fits on a page. The
+//! model knows addresses, passwords and links by name, but no hashes, records or conditions.
 
 mod world;
 
-use latchkey_auth::{Answer, Cause, Fault, Reason};
+use latchkey_auth::{Cause, Fault, Outcome, Reason};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use world::{HOUR, World, identity};
+use world::{DONE, HOUR, World, identity};
 
 const EMAILS: [&str; 2] = ["ada@example.com", "bob@example.com"];
 const PASSWORDS: [&str; 3] = ["correct horse", "battery staple", "tr0ub4dor and three"];
@@ -15,11 +15,11 @@ const DAY: u64 = 24 * HOUR;
 
 #[derive(Clone, Debug)]
 enum Step {
-    SignUp {
+    CreateUser {
         who: usize,
         password: usize,
     },
-    Verify {
+    VerifyUser {
         who: usize,
         link: usize,
     },
@@ -27,20 +27,20 @@ enum Step {
         who: usize,
         password: usize,
     },
-    Change {
+    ChangePassword {
         who: usize,
         old: usize,
         new: usize,
     },
-    Lose {
+    LostPassword {
         who: usize,
     },
-    Reset {
+    ResetPassword {
         who: usize,
         link: usize,
         password: usize,
     },
-    /// Time goes by.
+    /// Time passes.
     Wait {
         seconds: u64,
     },
@@ -48,22 +48,22 @@ enum Step {
     TableFails {
         from_call: u32,
     },
-    /// In the next request, no mail is taken.
+    /// In the next request, no mail is accepted.
     MailerFails,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let who = 0..EMAILS.len();
     let password = || 0..PASSWORDS.len();
-    // Of the links that were mailed the latest are the ones that matter; one is of nobody.
+    // Of the links that were mailed, the latest ones matter; one choice is a link that never was.
     let link = || 0..4_usize;
     prop_oneof![
-        4 => (who.clone(), password()).prop_map(|(who, password)| Step::SignUp { who, password }),
-        4 => (who.clone(), link()).prop_map(|(who, link)| Step::Verify { who, link }),
+        4 => (who.clone(), password()).prop_map(|(who, password)| Step::CreateUser { who, password }),
+        4 => (who.clone(), link()).prop_map(|(who, link)| Step::VerifyUser { who, link }),
         5 => (who.clone(), password()).prop_map(|(who, password)| Step::Login { who, password }),
-        3 => (who.clone(), password(), password()).prop_map(|(who, old, new)| Step::Change { who, old, new }),
-        3 => who.clone().prop_map(|who| Step::Lose { who }),
-        4 => (who, link(), password()).prop_map(|(who, link, password)| Step::Reset { who, link, password }),
+        3 => (who.clone(), password(), password()).prop_map(|(who, old, new)| Step::ChangePassword { who, old, new }),
+        3 => who.clone().prop_map(|who| Step::LostPassword { who }),
+        4 => (who, link(), password()).prop_map(|(who, link, password)| Step::ResetPassword { who, link, password }),
         4 => prop_oneof![Just(2), Just(61), Just(20 * 60), Just(HOUR + 1), Just(DAY + 1)]
             .prop_map(|seconds| Step::Wait { seconds }),
         1 => (0..2_u32).prop_map(|from_call| Step::TableFails { from_call }),
@@ -71,14 +71,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What there should be of an account.
+/// What the model knows of an account.
 #[derive(Clone, Debug)]
 struct Account {
     password: usize,
     verified: bool,
     /// Tells accounts that had the same address apart.
     serial: usize,
-    /// A link with its end.
+    /// A link with its expiry.
     verify: Option<(String, u64)>,
     reset: Option<(String, u64)>,
 }
@@ -97,12 +97,12 @@ struct Model {
 }
 
 impl Model {
-    /// The link that a step means: one of the latest three that were mailed to anybody, or none that ever was.
+    /// The link that a step chooses: one of the latest three that were mailed, or one that never was.
     fn link(&self, choice: usize) -> String {
         self.links.get(choice).cloned().unwrap_or_else(|| "a-link-that-nobody-was-mailed".to_owned())
     }
 
-    fn refused(answer: &Answer, reason: Reason) {
+    fn refused<T>(answer: &Outcome<T>, reason: Reason) {
         assert_eq!(answer.reason(), Some(reason));
     }
 }
@@ -113,7 +113,7 @@ struct Run {
 }
 
 impl Run {
-    /// Makes the next request meet what the steps before it broke, and nothing after it.
+    /// Applies the faults of the steps before to the next request only.
     fn break_things(&mut self) {
         self.world.users.fail_from(self.model.table_fails_from.take());
         self.world.mailer.fail(std::mem::take(&mut self.model.mailer_fails));
@@ -126,7 +126,8 @@ impl Run {
         failing
     }
 
-    /// Takes the links out of the mails that were sent; how many mails there were, to anybody or nowhere.
+    /// Takes the links from the mails that were sent. Returns how many mails there were, including those to the decoy
+    /// recipient, and the latest link.
     fn read_mails(&mut self) -> (usize, Option<String>) {
         let mails = self.world.mailer.take();
         let mut latest = None;
@@ -162,18 +163,18 @@ impl Run {
         }
         self.break_things();
         match step {
-            Step::SignUp { who, password } => self.sign_up(who, password).await,
-            Step::Verify { who, link } => self.verify(who, link).await,
-            Step::Login { who, password } => self.log_in(who, password).await,
-            Step::Change { who, old, new } => self.change(who, old, new).await,
-            Step::Lose { who } => self.lose(who).await,
-            Step::Reset { who, link, password } => self.reset(who, link, password).await,
+            Step::CreateUser { who, password } => self.create_user(who, password).await,
+            Step::VerifyUser { who, link } => self.verify_user(who, link).await,
+            Step::Login { who, password } => self.login(who, password).await,
+            Step::ChangePassword { who, old, new } => self.change_password(who, old, new).await,
+            Step::LostPassword { who } => self.lost_password(who).await,
+            Step::ResetPassword { who, link, password } => self.reset_password(who, link, password).await,
             Step::Wait { .. } | Step::TableFails { .. } | Step::MailerFails => {}
         }
         self.compare();
     }
 
-    /// What the records say, as far as the model knows it.
+    /// Compares the records with what the model knows.
     fn compare(&self) {
         for (who, email) in EMAILS.iter().enumerate() {
             let (stored, expected) = (self.world.user(email), self.model.accounts.get(&who));
@@ -185,8 +186,8 @@ impl Run {
         }
     }
 
-    async fn sign_up(&mut self, who: usize, password: usize) {
-        let answer = self.world.sign_up(EMAILS[who], PASSWORDS[password]).await;
+    async fn create_user(&mut self, who: usize, password: usize) {
+        let answer = self.world.create_user(EMAILS[who], PASSWORDS[password]).await;
         let mailer_failed = self.mend_things();
         let (mails, link) = self.read_mails();
         if answer.as_ref().is_ok_and(|answer| answer.reason() == Some(Reason::TooManyMails)) || table_failed(&answer) {
@@ -200,7 +201,7 @@ impl Run {
                 password,
                 verified: false,
                 serial: self.model.serials,
-                // Nobody was told the link of a mail that failed.
+                // Nobody knows the link of a mail that failed.
                 verify: link.map(|token| (token, self.model.now + DAY)),
                 reset: None,
             };
@@ -209,14 +210,14 @@ impl Run {
         if mailer_failed {
             assert!(matches!(answer, Err(Fault::Mailer(_))));
         } else {
-            // The same answer and one mail, whoever has the address.
-            assert_eq!((answer, mails), (Ok(Answer::Done), 1));
+            // The same answer and one mail, whether or not the address has an account.
+            assert_eq!((answer, mails), (Ok(DONE), 1));
         }
     }
 
-    async fn verify(&mut self, who: usize, link: usize) {
+    async fn verify_user(&mut self, who: usize, link: usize) {
         let token = self.model.link(link);
-        let answer = self.world.call_verify(EMAILS[who], &token).await;
+        let answer = self.world.call_verify_user(EMAILS[who], &token).await;
         self.mend_things();
         if table_failed(&answer) {
             return;
@@ -226,14 +227,14 @@ impl Run {
         let account = self.model.accounts.get_mut(&who);
         match account.filter(|account| account.verify.as_ref().is_some_and(|(is, end)| *is == token && now < *end)) {
             Some(account) => {
-                assert_eq!(answer, Answer::Done);
+                assert_eq!(answer, DONE);
                 account.verified = true;
             }
             None => assert!(matches!(answer.reason(), Some(Reason::InvalidToken | Reason::TooManyAttempts))),
         }
     }
 
-    async fn log_in(&mut self, who: usize, password: usize) {
+    async fn login(&mut self, who: usize, password: usize) {
         let answer = self.world.call_login(EMAILS[who], PASSWORDS[password]).await;
         self.mend_things();
         let _ = self.read_mails();
@@ -258,8 +259,8 @@ impl Run {
         }
     }
 
-    async fn change(&mut self, who: usize, old: usize, new: usize) {
-        let answer = self.world.call_change(EMAILS[who], PASSWORDS[old], PASSWORDS[new]).await;
+    async fn change_password(&mut self, who: usize, old: usize, new: usize) {
+        let answer = self.world.call_change_password(EMAILS[who], PASSWORDS[old], PASSWORDS[new]).await;
         let mailer_failed = self.mend_things();
         let (mails, _) = self.read_mails();
         if table_failed(&answer) {
@@ -281,8 +282,8 @@ impl Run {
         }
     }
 
-    async fn lose(&mut self, who: usize) {
-        let answer = self.world.lose(EMAILS[who]).await;
+    async fn lost_password(&mut self, who: usize) {
+        let answer = self.world.lost_password(EMAILS[who]).await;
         let mailer_failed = self.mend_things();
         let (mails, link) = self.read_mails();
         if answer.as_ref().is_ok_and(|answer| answer.reason() == Some(Reason::TooManyMails)) || table_failed(&answer) {
@@ -290,20 +291,20 @@ impl Run {
             return;
         }
         if let Some(account) = self.model.accounts.get_mut(&who) {
-            // The older link is void, whether or not the mail with the newer one was taken.
+            // The older link is void, whether or not the mail with the newer one was accepted.
             account.reset = Some((link.unwrap_or_default(), self.model.now + HOUR));
         }
         if mailer_failed {
             assert!(matches!(answer, Err(Fault::Mailer(_))));
         } else {
-            // One mail, if only to nowhere.
-            assert_eq!((answer, mails), (Ok(Answer::Done), 1));
+            // One mail, if only to the decoy recipient.
+            assert_eq!((answer, mails), (Ok(DONE), 1));
         }
     }
 
-    async fn reset(&mut self, who: usize, link: usize, password: usize) {
+    async fn reset_password(&mut self, who: usize, link: usize, password: usize) {
         let token = self.model.link(link);
-        let answer = self.world.call_reset(EMAILS[who], &token, PASSWORDS[password]).await;
+        let answer = self.world.call_reset_password(EMAILS[who], &token, PASSWORDS[password]).await;
         let mailer_failed = self.mend_things();
         let (mails, _) = self.read_mails();
         if table_failed(&answer) {
@@ -326,13 +327,13 @@ impl Run {
     }
 }
 
-/// Whether the table failed, in which case nothing may have changed.
-fn table_failed(answer: &Result<Answer, Fault>) -> bool {
-    *answer == Err(Fault::Table(Cause::code("memory")))
+/// Returns true if the table failed, in which case nothing may have changed.
+fn table_failed<T>(answer: &Result<Outcome<T>, Fault>) -> bool {
+    answer.as_ref().err() == Some(&Fault::Table(Cause::code("memory")))
 }
 
 proptest! {
-    // Each case hashes some twenty times for real. PROPTEST_CASES makes it more.
+    // Each case computes some twenty real hashes. PROPTEST_CASES sets their number.
     #![proptest_config(ProptestConfig { max_shrink_iters: 200, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
@@ -355,22 +356,22 @@ fn cases() -> u32 {
 
 #[tokio::test]
 async fn the_model_is_reached_everywhere() {
-    // A sequence by hand, so that a model that expects nothing cannot pass.
+    // A handwritten sequence, so that a model that expects nothing cannot pass.
     let mut run = Run { world: World::default(), model: Model::default() };
-    let sign_up = Step::SignUp { who: 0, password: 0 };
+    let create_user = Step::CreateUser { who: 0, password: 0 };
     for step in [
-        sign_up.clone(),
-        Step::Verify { who: 1, link: 0 },
-        Step::Verify { who: 0, link: 0 },
+        create_user.clone(),
+        Step::VerifyUser { who: 1, link: 0 },
+        Step::VerifyUser { who: 0, link: 0 },
         Step::Login { who: 0, password: 0 },
         Step::Wait { seconds: 61 },
-        Step::Lose { who: 0 },
-        Step::Reset { who: 1, link: 0, password: 1 },
-        Step::Reset { who: 0, link: 0, password: 1 },
+        Step::LostPassword { who: 0 },
+        Step::ResetPassword { who: 1, link: 0, password: 1 },
+        Step::ResetPassword { who: 0, link: 0, password: 1 },
         Step::Login { who: 0, password: 1 },
-        Step::Change { who: 0, old: 1, new: 2 },
+        Step::ChangePassword { who: 0, old: 1, new: 2 },
         Step::Wait { seconds: HOUR },
-        sign_up,
+        create_user,
     ] {
         run.take(step).await;
     }

@@ -2,19 +2,22 @@
 
 mod world;
 
-use latchkey_auth::memory::{MemoryBreaches, MemoryClock, MemoryEntropy, MemoryLimits, MemoryMailer, MemoryUsers};
-use latchkey_auth::{Answer, ChangePassword, CreateUser, Email, Fault, Mailer, Operation, PendingVerification, Reason};
+use latchkey_auth::services::SendMail;
+use latchkey_auth::{
+    ChangePassword, CreateUser, Done, Email, Fault, Login, LostPassword, Outcome, PendingVerification, Reason,
+    ResetPassword, VerifyUser,
+};
 use latchkey_salting::StoredHash;
-use serde_json::json;
-use world::{ADA, HOUR, OTHER, PASSWORD, World, identity, sample_user};
+use serde_json::{Value, json};
+use world::{ADA, DONE, HOUR, OTHER, PASSWORD, World, identity, legacy_user, to_json};
 
 #[tokio::test]
 async fn a_user_signs_up_verifies_and_logs_in() {
     let world = World::default();
-    assert_eq!(world.sign_up(" ADA@Example.com ", PASSWORD).await, Ok(Answer::Done));
+    assert_eq!(world.create_user(" ADA@Example.com ", PASSWORD).await, Ok(DONE));
     assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::NotVerified));
     assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
-    assert_eq!(world.verify(ADA, &world.mailed_token()).await, Answer::Done);
+    assert_eq!(world.verify_user(ADA, &world.mailed_token()).await, DONE);
     let first = world.login(ADA, PASSWORD).await;
     let second = world.login("Ada@EXAMPLE.com", PASSWORD).await;
     assert_eq!(identity(&first), identity(&second));
@@ -25,39 +28,39 @@ async fn a_user_signs_up_verifies_and_logs_in() {
 #[tokio::test]
 async fn a_verification_link_works_for_24_hours_and_twice() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     let token = world.mailed_token();
     world.clock.advance(24 * HOUR - 1);
-    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
-    // The second click only looks: no call after the first may succeed.
+    assert_eq!(world.verify_user(ADA, &token).await, DONE);
+    // The second click only reads: no call after the first one may succeed.
     world.users.fail_from(Some(1));
-    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    assert_eq!(world.verify_user(ADA, &token).await, DONE);
     world.users.fail(false);
     world.clock.advance(1);
-    assert_eq!(world.verify(ADA, &token).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify_user(ADA, &token).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
 async fn an_expired_verification_link_does_not_verify() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     let token = world.mailed_token();
     world.clock.advance(24 * HOUR);
-    assert_eq!(world.verify(ADA, &token).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify_user(ADA, &token).await.reason(), Some(Reason::InvalidToken));
     assert!(!world.user(ADA).expect("stored").verified);
 }
 
 #[tokio::test]
 async fn signing_up_again_replaces_an_unverified_account_and_voids_its_link() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     let (old_token, old) = (world.mailed_token(), world.user(ADA).expect("stored"));
     world.wait();
-    world.sign_up(ADA, OTHER).await.expect("no fault");
+    world.create_user(ADA, OTHER).await.expect("no fault");
     let (new_token, new) = (world.mailed_token(), world.user(ADA).expect("stored"));
     assert_ne!(old.user_id, new.user_id);
-    assert_eq!(world.verify(ADA, &old_token).await.reason(), Some(Reason::InvalidToken));
-    assert_eq!(world.verify(ADA, &new_token).await, Answer::Done);
+    assert_eq!(world.verify_user(ADA, &old_token).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify_user(ADA, &new_token).await, DONE);
     assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
     identity(&world.login(ADA, OTHER).await);
 }
@@ -68,7 +71,7 @@ async fn signing_up_over_a_verified_account_changes_nothing_and_tells_the_owner_
     world.verified(ADA, PASSWORD).await;
     let identity_before = identity(&world.login(ADA, PASSWORD).await).to_owned();
     world.wait();
-    assert_eq!(world.sign_up(ADA, OTHER).await, Ok(Answer::Done), "the same answer as for a new address");
+    assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE), "the same answer as for a new address");
     let mails = world.mailer.take();
     assert_eq!(mails.len(), 1);
     assert!(mails[0].text.contains("has an account already"), "{}", mails[0].text);
@@ -82,23 +85,23 @@ async fn no_answer_tells_who_has_an_account_nor_do_the_steps_that_lead_to_it() {
     const WRONG: &str = "a-link-that-nobody-was-mailed";
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    world.sign_up("new@example.com", PASSWORD).await.expect("no fault");
+    world.create_user("new@example.com", PASSWORD).await.expect("no fault");
     world.clock.advance(HOUR);
     drop(world.mailer.take());
     let mut told = Vec::new();
     for address in [ADA, "new@example.com", "nobody@example.com"] {
         let mut here = Vec::new();
-        // The sign-up comes last: it makes an account of nobody's address.
+        // The sign-up comes last: it creates an account for the unknown address.
         for operation in ["login", "verifyUser", "resetPassword", "lostPassword", "createUser"] {
-            let answer = match operation {
-                "login" => world.call_login(address, OTHER).await,
-                "verifyUser" => world.call_verify(address, WRONG).await,
-                "resetPassword" => world.call_reset(address, WRONG, OTHER).await,
-                "lostPassword" => world.lose(address).await,
-                _ => world.sign_up(address, OTHER).await,
+            let answer: Value = match operation {
+                "login" => to_json::<Login>(&world.login(address, OTHER).await),
+                "verifyUser" => to_json::<VerifyUser>(&world.verify_user(address, WRONG).await),
+                "resetPassword" => to_json::<ResetPassword>(&world.reset_password(address, WRONG, OTHER).await),
+                "lostPassword" => to_json::<LostPassword>(&world.lost_password(address).await.expect("no fault")),
+                _ => to_json::<CreateUser>(&world.create_user(address, OTHER).await.expect("no fault")),
             };
-            let steps = world.findings.borrow().steps.clone();
-            here.push((operation, answer.expect("no fault"), steps, world.mailer.take().len()));
+            let steps = world.record.borrow().steps.clone();
+            here.push((operation, answer, steps, world.mailer.take().len()));
         }
         told.push(here);
     }
@@ -108,12 +111,13 @@ async fn no_answer_tells_who_has_an_account_nor_do_the_steps_that_lead_to_it() {
 
 #[tokio::test]
 async fn a_setting_turns_the_plainer_answers_on() {
-    let world = World { reveal_accounts: true, ..World::default() };
+    let mut world = World::default();
+    world.services.reveal_accounts = true;
     world.verified(ADA, PASSWORD).await;
     world.wait();
-    let reason = |answer: Result<Answer, Fault>| answer.expect("no fault").reason();
-    assert_eq!(reason(world.sign_up(ADA, OTHER).await), Some(Reason::AccountExists));
-    assert_eq!(reason(world.lose("eve@example.com").await), Some(Reason::UnknownAccount));
+    let reason = |answer: Result<Outcome<Done>, Fault>| answer.expect("no fault").reason();
+    assert_eq!(reason(world.create_user(ADA, OTHER).await), Some(Reason::AccountExists));
+    assert_eq!(reason(world.lost_password("eve@example.com").await), Some(Reason::UnknownAccount));
     assert!(world.mailer.take().is_empty());
 }
 
@@ -121,9 +125,12 @@ async fn a_setting_turns_the_plainer_answers_on() {
 async fn a_password_is_changed_by_whoever_knows_it_and_the_owner_is_told() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    assert_eq!(world.change(ADA, OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
-    assert_eq!(world.change("eve@example.com", OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
-    assert_eq!(world.change(ADA, PASSWORD, OTHER).await, Answer::Done);
+    assert_eq!(world.change_password(ADA, OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    assert_eq!(
+        world.change_password("eve@example.com", OTHER, PASSWORD).await.reason(),
+        Some(Reason::InvalidCredentials)
+    );
+    assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await, DONE);
     assert!(world.mailer.take()[0].subject.contains("was changed"));
     assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
     identity(&world.login(ADA, OTHER).await);
@@ -132,32 +139,32 @@ async fn a_password_is_changed_by_whoever_knows_it_and_the_owner_is_told() {
 #[tokio::test]
 async fn the_password_of_an_address_that_is_not_verified_cannot_be_changed() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
-    assert_eq!(world.change(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::NotVerified));
-    assert_eq!(world.change(ADA, OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
+    assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::NotVerified));
+    assert_eq!(world.change_password(ADA, OTHER, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
 }
 
 #[tokio::test]
 async fn a_password_change_voids_a_reset_link() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let token = world.mailed_token();
-    world.change(ADA, PASSWORD, OTHER).await;
-    assert_eq!(world.reset(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
+    world.change_password(ADA, PASSWORD, OTHER).await;
+    assert_eq!(world.reset_password(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
 async fn a_lost_password_is_reset_once_within_the_hour() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let token = world.mailed_token();
     world.clock.advance(HOUR - 1);
-    assert_eq!(world.reset(ADA, &token, "short").await.reason(), Some(Reason::PasswordTooShort));
-    assert_eq!(world.reset(ADA, &token, OTHER).await, Answer::Done, "the refused password spent nothing");
+    assert_eq!(world.reset_password(ADA, &token, "short").await.reason(), Some(Reason::PasswordTooShort));
+    assert_eq!(world.reset_password(ADA, &token, OTHER).await, DONE, "the refused password spent nothing");
     assert!(world.mailer.take()[0].subject.contains("was changed"));
-    assert_eq!(world.reset(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.reset_password(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
     identity(&world.login(ADA, OTHER).await);
 }
 
@@ -165,77 +172,77 @@ async fn a_lost_password_is_reset_once_within_the_hour() {
 async fn an_expired_reset_link_is_refused() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let token = world.mailed_token();
     world.clock.advance(HOUR);
-    assert_eq!(world.reset(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.reset_password(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
 async fn a_newer_reset_link_voids_the_older() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let old = world.mailed_token();
     world.wait();
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let new = world.mailed_token();
-    assert_eq!(world.reset(ADA, &old, OTHER).await.reason(), Some(Reason::InvalidToken));
-    assert_eq!(world.reset(ADA, &new, OTHER).await, Answer::Done);
+    assert_eq!(world.reset_password(ADA, &old, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.reset_password(ADA, &new, OTHER).await, DONE);
 }
 
 #[tokio::test]
 async fn a_reset_verifies_too_since_it_proves_the_mailbox() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     let verify = world.mailed_token();
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let lost = world.mailed_token();
-    assert_eq!(world.reset(ADA, &verify, OTHER).await.reason(), Some(Reason::InvalidToken), "no reset token");
-    assert_eq!(world.verify(ADA, &lost).await.reason(), Some(Reason::InvalidToken), "no verify token");
-    assert_eq!(world.reset(ADA, &lost, OTHER).await, Answer::Done);
+    assert_eq!(world.reset_password(ADA, &verify, OTHER).await.reason(), Some(Reason::InvalidToken), "no reset token");
+    assert_eq!(world.verify_user(ADA, &lost).await.reason(), Some(Reason::InvalidToken), "no verify token");
+    assert_eq!(world.reset_password(ADA, &lost, OTHER).await, DONE);
     identity(&world.login(ADA, OTHER).await);
 }
 
 #[tokio::test]
 async fn what_the_table_holds_of_a_link_opens_nothing() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     drop(world.mailer.take());
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let user = world.user(ADA).expect("stored");
     let Some(PendingVerification::Hashed { token, .. }) = user.verification else { panic!("a hash") };
-    assert_eq!(world.verify(ADA, &token.encode()).await.reason(), Some(Reason::InvalidToken));
-    let lost = user.reset.expect("a link is out").token.encode();
-    assert_eq!(world.reset(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify_user(ADA, &token.encode()).await.reason(), Some(Reason::InvalidToken));
+    let lost = user.reset.expect("a pending link").token.encode();
+    assert_eq!(world.reset_password(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
-async fn a_race_is_decided_by_the_write_and_whoever_is_outrun_changes_nothing() {
+async fn a_race_is_decided_by_the_write_and_whoever_loses_it_changes_nothing() {
     let world = World::default();
-    world.sign_up(ADA, PASSWORD).await.expect("no fault");
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     let verify = world.mailed_token();
-    world.users.outrun(true);
-    assert_eq!(world.verify(ADA, &verify).await.reason(), Some(Reason::InvalidToken));
-    world.users.outrun(false);
-    assert_eq!(world.verify(ADA, &verify).await, Answer::Done);
-    world.lose(ADA).await.expect("no fault");
+    world.users.lose_races(true);
+    assert_eq!(world.verify_user(ADA, &verify).await.reason(), Some(Reason::InvalidToken));
+    world.users.lose_races(false);
+    assert_eq!(world.verify_user(ADA, &verify).await, DONE);
+    world.lost_password(ADA).await.expect("no fault");
     let lost = world.mailed_token();
-    world.users.outrun(true);
-    assert_eq!(world.reset(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
-    assert_eq!(world.change(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+    world.users.lose_races(true);
+    assert_eq!(world.reset_password(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::InvalidCredentials));
     assert!(world.mailer.take().is_empty(), "nothing was changed that the owner had to hear of");
-    world.users.outrun(false);
-    assert_eq!(world.reset(ADA, &lost, OTHER).await, Answer::Done);
+    world.users.lose_races(false);
+    assert_eq!(world.reset_password(ADA, &lost, OTHER).await, DONE);
 }
 
 #[tokio::test]
-async fn a_login_whose_renewal_was_outrun_succeeds() {
+async fn a_login_whose_renewal_lost_the_race_succeeds() {
     let world = World::default();
-    world.users.insert(Email::parse(ADA).expect("an address"), sample_user(true, None));
-    world.users.outrun(true);
+    world.users.insert(Email::parse(ADA).expect("an address"), legacy_user(true, None));
+    world.users.lose_races(true);
     identity(&world.login(ADA, "wonderland").await);
-    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Sample(_)));
+    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Legacy(_)));
 }
 
 #[tokio::test]
@@ -245,7 +252,7 @@ async fn what_names_or_admits_a_user_is_not_printed_by_debug() {
     let user_id = world.user(ADA).expect("stored").user_id;
     assert_eq!(format!("{user_id:?}"), "UserId([redacted])");
     let answer = world.login(ADA, PASSWORD).await;
-    assert_eq!(format!("{answer:?}"), "LoggedIn(OpenIdToken([redacted]))");
+    assert_eq!(format!("{answer:?}"), "Success(LoggedIn(OpenIdToken([redacted])))");
 }
 
 #[tokio::test]
@@ -253,7 +260,7 @@ async fn a_name_reaches_no_mail() {
     let world = World::default();
     for _mail in 0..2 {
         let payload = json!({ "email": ADA, "password": PASSWORD, "name": "Marked 4711" });
-        world.sign_up_raw(payload).await.expect("no fault");
+        world.create_user_raw(payload).await.expect("no fault");
         let mail = world.mailer.take().remove(0);
         assert!(![mail.subject, mail.text, mail.html].concat().contains("4711"));
         world.wait();
@@ -265,18 +272,18 @@ async fn a_token_of_one_account_is_none_of_another() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     world.verified("eve@example.com", PASSWORD).await;
-    world.lose("eve@example.com").await.expect("no fault");
+    world.lost_password("eve@example.com").await.expect("no fault");
     let token = world.mailed_token();
-    assert_eq!(world.reset(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.reset_password(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
-async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_its_mail_goes_nowhere() {
+async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_its_mail_goes_to_the_decoy_recipient() {
     let world = World::default();
-    assert_eq!(world.lose(ADA).await, Ok(Answer::Done));
+    assert_eq!(world.lost_password(ADA).await, Ok(DONE));
     let mails = world.mailer.take();
     assert_eq!(mails.len(), 1, "as for a known address");
-    assert_eq!(mails[0].to, (&world.mailer).nowhere());
+    assert_eq!(mails[0].to, world.decoy_recipient());
     assert!(!mails[0].text.contains("ada"), "nothing of the request leaves");
     assert!(world.user(ADA).is_none());
 }
@@ -285,15 +292,15 @@ async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_its_mai
 async fn a_failed_mail_strands_no_account() {
     let world = World::default();
     world.mailer.fail(true);
-    let fault = world.sign_up(ADA, PASSWORD).await.expect_err("the mailer fails");
+    let fault = world.create_user(ADA, PASSWORD).await.expect_err("the mailer fails");
     assert_eq!(fault.error_type(), "MailerUnavailable");
     world.mailer.fail(false);
     world.verified(ADA, PASSWORD).await;
     world.mailer.fail(true);
-    world.lose(ADA).await.expect_err("the mailer fails");
+    world.lost_password(ADA).await.expect_err("the mailer fails");
     world.mailer.fail(false);
-    world.lose(ADA).await.expect("no fault");
-    assert_eq!(world.reset(ADA, &world.mailed_token(), OTHER).await, Answer::Done);
+    world.lost_password(ADA).await.expect("no fault");
+    assert_eq!(world.reset_password(ADA, &world.mailed_token(), OTHER).await, DONE);
 }
 
 #[tokio::test]
@@ -301,22 +308,17 @@ async fn a_changed_password_is_reported_as_changed_although_the_owner_could_not_
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     world.mailer.fail(true);
-    let answer = world.change(ADA, PASSWORD, OTHER).await;
-    assert!(matches!(answer, Answer::DoneUntold(Fault::Mailer(_))), "{answer:?}");
-    assert_eq!(
-        answer.to_json(
-            ChangePassword::<&MemoryUsers, &MemoryLimits, &MemoryMailer, &MemoryBreaches, &MemoryClock, &MemoryEntropy>::CONTRACT
-        ),
-        json!({ "changed": true })
-    );
+    let answer = world.change_password(ADA, PASSWORD, OTHER).await;
+    assert_eq!(to_json::<ChangePassword>(&answer), json!({ "changed": true }));
+    assert_eq!(world.record.borrow().fault, Some("MailerUnavailable"));
     identity(&world.login(ADA, OTHER).await);
 
     world.mailer.fail(false);
-    world.lose(ADA).await.expect("no fault");
+    world.lost_password(ADA).await.expect("no fault");
     let lost = world.mailed_token();
     world.mailer.fail(true);
-    let answer = world.reset(ADA, &lost, PASSWORD).await;
-    assert!(matches!(answer, Answer::DoneUntold(Fault::Mailer(_))), "{answer:?}");
+    assert_eq!(world.reset_password(ADA, &lost, PASSWORD).await, DONE);
+    assert_eq!(world.record.borrow().fault, Some("MailerUnavailable"));
     identity(&world.login(ADA, PASSWORD).await);
 }
 
@@ -324,17 +326,17 @@ async fn a_changed_password_is_reported_as_changed_although_the_owner_could_not_
 async fn a_failing_table_is_a_fault_and_no_answer() {
     let world = World::default();
     world.users.fail(true);
-    assert_eq!(world.sign_up(ADA, PASSWORD).await.expect_err("a fault").error_type(), "TableUnavailable");
-    assert_eq!(world.lose(ADA).await.expect_err("a fault").error_type(), "TableUnavailable");
+    assert_eq!(world.create_user(ADA, PASSWORD).await.expect_err("a fault").error_type(), "TableUnavailable");
+    assert_eq!(world.lost_password(ADA).await.expect_err("a fault").error_type(), "TableUnavailable");
     assert!(world.mailer.take().is_empty());
 }
 
 #[tokio::test]
-async fn a_user_of_the_sample_logs_in_and_is_rewritten_with_the_same_identity() {
+async fn a_user_with_a_legacy_record_logs_in_and_is_rewritten_with_the_same_identity() {
     let world = World::default();
-    world.users.insert(Email::parse(ADA).expect("an address"), sample_user(true, None));
+    world.users.insert(Email::parse(ADA).expect("an address"), legacy_user(true, None));
     assert_eq!(world.login(ADA, "wonderlanD").await.reason(), Some(Reason::InvalidCredentials));
-    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Sample(_)));
+    assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Legacy(_)));
     let first = world.login(ADA, "wonderland").await;
     assert!(matches!(world.user(ADA).expect("stored").password, StoredHash::Encoded(_)));
     let second = world.login(ADA, "wonderland").await;
@@ -342,14 +344,14 @@ async fn a_user_of_the_sample_logs_in_and_is_rewritten_with_the_same_identity() 
 }
 
 #[tokio::test]
-async fn a_plain_verify_token_of_the_sample_is_honoured_twice_and_kept_as_a_hash() {
+async fn a_plain_verify_token_of_a_legacy_record_is_honoured_twice_and_kept_as_a_hash() {
     let world = World::default();
     let token = "0123456789abcdef".repeat(16);
-    world.users.insert(Email::parse(ADA).expect("an address"), sample_user(false, Some(&token)));
-    assert_eq!(world.verify(ADA, &token.replace('0', "1")).await.reason(), Some(Reason::InvalidToken));
-    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    world.users.insert(Email::parse(ADA).expect("an address"), legacy_user(false, Some(&token)));
+    assert_eq!(world.verify_user(ADA, &token.replace('0', "1")).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify_user(ADA, &token).await, DONE);
     assert!(matches!(world.user(ADA).expect("stored").verification, Some(PendingVerification::Hashed { .. })));
-    assert_eq!(world.verify(ADA, &token).await, Answer::Done);
+    assert_eq!(world.verify_user(ADA, &token).await, DONE);
 }
 
 #[tokio::test]
@@ -379,7 +381,7 @@ async fn malformed_requests_are_refused_and_nothing_is_stored_or_sent() {
         (json!({ "email": ADA, "password": PASSWORD, "name": "a".repeat(101) }), Reason::InvalidName),
     ];
     for (payload, reason) in cases {
-        let answer = world.sign_up_raw(payload.clone()).await.expect("a refusal is no fault");
+        let answer = world.create_user_raw(payload.clone()).await.expect("a refusal is no fault");
         assert_eq!(answer.reason(), Some(reason), "{payload}");
     }
     assert!(world.user(ADA).is_none());
@@ -396,7 +398,7 @@ async fn a_refusal_quotes_nothing_of_the_request() {
         json!({ "email": ADA, "password": PASSWORD, marked: marked }),
         json!({ "email": ADA, "password": PASSWORD, "name": marked.repeat(10) }),
     ] {
-        let answer = world.sign_up_raw(payload).await.expect("a refusal is no fault");
+        let answer = world.create_user_raw(payload).await.expect("a refusal is no fault");
         assert!(answer.reason().is_some());
         assert!(!format!("{answer:?}").contains(marked), "{answer:?}");
     }
@@ -404,22 +406,19 @@ async fn a_refusal_quotes_nothing_of_the_request() {
 
 #[tokio::test]
 async fn answers_have_the_form_of_the_contract() {
-    type Create<'a> = CreateUser<
-        &'a MemoryUsers,
-        &'a MemoryLimits,
-        &'a MemoryMailer,
-        &'a MemoryBreaches,
-        &'a MemoryClock,
-        &'a MemoryEntropy,
-    >;
     let world = World::default();
-    let done = world.sign_up(ADA, PASSWORD).await.expect("no fault");
-    assert_eq!(done.to_json(Create::CONTRACT), json!({ "created": true }));
-    let refused = world.sign_up(ADA, "short").await.expect("no fault");
+    let done = world.create_user(ADA, PASSWORD).await.expect("no fault");
+    assert_eq!(to_json::<CreateUser>(&done), json!({ "created": true }));
+    let refused = world.create_user(ADA, "short").await.expect("no fault");
     assert_eq!(
-        refused.to_json(Create::CONTRACT),
+        to_json::<CreateUser>(&refused),
         json!({ "created": false, "reason": "password_too_short", "info": "A password has at least 8 characters." })
     );
+    assert_eq!(world.verify_user(ADA, &world.mailed_token()).await, DONE);
+    let identity = format!("region:{}", world.user(ADA).expect("stored").user_id.as_str());
+    let token = identity.replace("region:", "token of ");
+    let login = world.login(ADA, PASSWORD).await;
+    assert_eq!(to_json::<Login>(&login), json!({ "login": true, "identityId": identity, "token": token }));
 }
 
 #[tokio::test]
@@ -427,8 +426,8 @@ async fn a_missing_or_impossible_token_never_matches() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     for token in ["", " ", "null", "undefined", "[]"] {
-        assert_eq!(world.reset(ADA, token, OTHER).await.reason(), Some(Reason::InvalidToken), "{token:?}");
-        let verified = world.verify("eve@example.com", token).await;
+        assert_eq!(world.reset_password(ADA, token, OTHER).await.reason(), Some(Reason::InvalidToken), "{token:?}");
+        let verified = world.verify_user("eve@example.com", token).await;
         assert_eq!(verified.reason(), Some(Reason::InvalidToken), "{token:?}");
     }
 }

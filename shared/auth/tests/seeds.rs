@@ -6,10 +6,9 @@ mod breached_range;
 mod payload;
 #[path = "../../../fuzz/checks/seeds.rs"]
 mod seeds;
-mod world;
 
 #[test]
-fn every_payload_among_the_fuzzers_seeds_is_judged_by_the_rules() {
+fn every_payload_among_the_fuzzers_seeds_is_checked_by_the_rules() {
     for (name, text) in seeds::of("payload") {
         let accepting = payload::check(&text);
         // A seed that is named for an operation is its proper payload.

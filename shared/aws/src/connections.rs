@@ -1,10 +1,10 @@
-//! One pool of connections for all clients of a function.
+//! One connection pool for all clients of a function.
 //!
-//! The SDK's own HTTP client reads the certificates once for each client that is made, and again at the first call. This one
-//! reads them once, when the first connection is opened.
+//! The SDK's own HTTP client reads the certificates once for each client, and again at the first call. This one reads them
+//! once, when the first connection is opened.
 
 use crate::http::Http1;
-use crate::{CONNECT, Unusable};
+use crate::{CONNECT, EnvironmentError};
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -19,34 +19,35 @@ use std::sync::{Arc, OnceLock};
 /// (`docs/decisions/0008-amazons-roots.md`).
 const AMAZON_TRUST_SERVICES: &[u8] = include_bytes!("../roots/amazon-trust-services.pem");
 
-/// Partitions whose endpoints others sign for and which have domains of their own, by the first letters of their regions.
+/// The prefixes of regions in partitions that have their own domains and other certificate authorities.
 const OTHER_PARTITIONS: [&str; 3] = ["cn-", "us-iso", "eusc-"];
 
 fn in_other_partition(region: &str) -> bool {
     OTHER_PARTITIONS.iter().any(|partition| region.starts_with(partition))
 }
 
-/// Where a service is in a region, or nothing where the region's partition has a domain of its own.
+/// The endpoint of a service in a region. `None` in partitions that have their own domains.
 pub(crate) fn address(service: &str, region: &str) -> Option<String> {
     (!in_other_partition(region)).then(|| format!("https://{service}.{region}.amazonaws.com"))
 }
 
-/// One pool, whoever holds it.
+/// A handle to the pool.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connections {
-    /// Filled when the first connection is opened, where nothing can be wrong with whom it believes.
+    /// Initialized when the first connection is opened, unless its certificates have to be validated before.
     pool: Arc<OnceLock<SharedHttpConnector>>,
 }
 
 impl Connections {
-    /// Believes the file that `AWS_CA_BUNDLE` names, as all AWS tools do, or Amazon's roots, or the system's.
-    pub(crate) fn new(region: &str) -> Result<Self, Unusable> {
+    /// Trusts the file that `AWS_CA_BUNDLE` names, as all AWS tools do, or else Amazon's roots; in other partitions the
+    /// system's.
+    pub(crate) fn new(region: &str) -> Result<Self, EnvironmentError> {
         let named = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
-        // Amazon's are known to be good. Others end the start, and not the first call.
+        // Amazon's roots are known to be valid. Any others are validated now, so that the start fails and not the first call.
         let pool = match named {
-            Some(path) => believing(&std::fs::read(path).map_err(|_| Unusable::Certificates)?)?,
+            Some(path) => trusting(&std::fs::read(path).map_err(|_| EnvironmentError::Certificates)?)?,
             None if in_other_partition(region) => {
-                connector(tls()?.with_native_roots().map_err(|_| Unusable::Certificates)?)
+                connector(tls()?.with_native_roots().map_err(|_| EnvironmentError::Certificates)?)
             }
             None => return Ok(Self::default()),
         };
@@ -54,10 +55,10 @@ impl Connections {
     }
 
     fn pool(&self) -> &SharedHttpConnector {
-        self.pool.get_or_init(|| believing(AMAZON_TRUST_SERVICES).expect("a test read Amazon's roots"))
+        self.pool.get_or_init(|| trusting(AMAZON_TRUST_SERVICES).expect("a test read Amazon's roots"))
     }
 
-    /// Opens so many connections to an address, beside whatever else runs.
+    /// Opens this many connections to an address in the background.
     pub(crate) fn open(&self, address: &str, count: usize) {
         let pool = self.pool();
         for _ in 0..count {
@@ -66,14 +67,14 @@ impl Connections {
     }
 }
 
-pub(crate) fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Unusable> {
+pub(crate) fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, EnvironmentError> {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|_| Unusable::Certificates)
+        .map_err(|_| EnvironmentError::Certificates)
 }
 
-/// Connections to whom the certificates of a PEM file vouch for.
-fn believing(pem: &[u8]) -> Result<SharedHttpConnector, Unusable> {
+/// Builds a connector that trusts the certificates in a PEM file.
+fn trusting(pem: &[u8]) -> Result<SharedHttpConnector, EnvironmentError> {
     Ok(connector(tls()?.with_root_certificates(store(pem)?)))
 }
 
@@ -81,7 +82,7 @@ fn connector(tls: ConfigBuilder<ClientConfig, WantsClientCert>) -> SharedHttpCon
     SharedHttpConnector::new(Http1::new(tls.with_no_client_auth(), CONNECT))
 }
 
-/// One request that nothing comes of: it is not signed. The pool keeps a connection when its answer has been read to the end.
+/// Sends an unsigned request, whose only purpose is the connection: the pool keeps it once the response has been read.
 async fn ask(pool: SharedHttpConnector, address: String) {
     let Ok(request) = HttpRequest::get(address) else { return };
     if let Ok(answer) = pool.call(request).await {
@@ -89,14 +90,14 @@ async fn ask(pool: SharedHttpConnector, address: String) {
     }
 }
 
-/// The certificates of a PEM file, of which there must be one.
-fn store(pem: &[u8]) -> Result<RootCertStore, Unusable> {
+/// The certificates in a PEM file, which must contain at least one.
+fn store(pem: &[u8]) -> Result<RootCertStore, EnvironmentError> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|_| Unusable::Certificates)?;
-        store.add(certificate).map_err(|_| Unusable::Certificates)?;
+        let certificate = certificate.map_err(|_| EnvironmentError::Certificates)?;
+        store.add(certificate).map_err(|_| EnvironmentError::Certificates)?;
     }
-    if store.is_empty() { Err(Unusable::Certificates) } else { Ok(store) }
+    if store.is_empty() { Err(EnvironmentError::Certificates) } else { Ok(store) }
 }
 
 impl HttpClient for Connections {
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn a_file_without_certificates_is_refused_at_once() {
         for nothing in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            assert_eq!(store(nothing.as_bytes()).unwrap_err(), Unusable::Certificates, "{nothing}");
+            assert_eq!(store(nothing.as_bytes()).unwrap_err(), EnvironmentError::Certificates, "{nothing}");
         }
     }
 

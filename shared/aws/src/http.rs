@@ -1,6 +1,6 @@
-//! HTTP/1.1 over TLS for the clients of the SDK: every endpoint speaks it, and one call at a time needs no more.
+//! HTTP/1.1 over TLS for the SDK's clients: every endpoint supports it, and one call at a time needs no more.
 //!
-//! The SDK's own HTTP client brings HTTP/2 and proxies as well. They were a tenth of a function's code
+//! The SDK's own HTTP client includes HTTP/2 and proxies, which were a tenth of a function's code
 //! (`docs/decisions/0011-ready-beside-the-start.md`).
 
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
@@ -23,8 +23,8 @@ pub(crate) struct Http1 {
 }
 
 impl Http1 {
-    /// A pool that believes what `tls` does. A TCP connection that takes longer than `connect` is given up; the handshake after
-    /// it ends with the attempt.
+    /// Creates a pool that trusts what `tls` trusts. Connecting times out after `connect`; the handshake that follows ends with
+    /// the attempt.
     pub(crate) fn new(tls: ClientConfig, connect: Duration) -> Self {
         let mut tcp = Tcp::new();
         tcp.enforce_http(false);
@@ -55,7 +55,7 @@ impl HttpConnector for Http1 {
     }
 }
 
-/// What the SDK needs to give up a connection over which a service failed.
+/// What the SDK needs to close a connection over which a service failed.
 fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     connection.connection_metadata().as_ref()?;
     let connection = connection.clone();
@@ -67,7 +67,8 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     Some(ConnectionMetadata::builder().proxied(false).poison_fn(poison).build())
 }
 
-/// Connections that cannot be opened, or are lost, are the network's: the SDK asks again. All else is one side's defect.
+/// Classifies an error. Connections that cannot be opened, or are lost, are network errors, which the SDK retries. Anything
+/// else is a defect of one side.
 fn failure(error: Error) -> ConnectorError {
     let http = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
     match http {
@@ -92,8 +93,8 @@ mod tests {
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-    /// A service that says the same on every request, or closes where it says nothing; with its address, and how many
-    /// connections there were.
+    /// Starts a service that gives the same response to every request, or closes the connection if the response is empty.
+    /// Returns its address and its number of connections.
     async fn service(answer: &'static [u8]) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, connections) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
@@ -108,7 +109,7 @@ mod tests {
         (format!("http://{address}/"), connections)
     }
 
-    /// A request of these tests comes in one piece.
+    /// The requests of these tests arrive in one piece.
     async fn answering(mut stream: TcpStream, answer: &'static [u8]) {
         let mut request = [0; 1_024];
         while stream.read(&mut request).await.unwrap_or(0) > 0 && !answer.is_empty() {
@@ -124,7 +125,7 @@ mod tests {
     async fn ask(http: &Http1, request: HttpRequest) -> Result<(), ConnectorError> {
         let answer = http.call(request).await?;
         ByteStream::new(answer.into_body()).collect().await.unwrap();
-        // Tasks of the client give the connection back to the pool, each when it has its turn.
+        // Tasks of the client return the connection to the pool when they get their turns.
         for _ in 0..16 {
             tokio::task::yield_now().await;
         }

@@ -1,8 +1,8 @@
-//! How Latchkey reaches AWS.
+//! How Latchkey connects to AWS.
 //!
-//! Lambda puts region and credentials of a function's role into its environment, and they stay good for as
-//! long as that environment lives. Reading them from there, and from nowhere else, spares every start the search
-//! through profiles and metadata services that a general-purpose client makes.
+//! Lambda provides the region and the credentials of a function's role in environment variables, and they stay valid for
+//! the lifetime of the environment. Reading them from there and nowhere else saves every start the search through profiles
+//! and metadata services that a general-purpose client makes.
 
 mod connections;
 mod http;
@@ -19,56 +19,56 @@ use latchkey_auth::Cause;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// What Lambda or the owner gives a function is missing or wrong.
+/// The environment of a function is incomplete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum EnvironmentError {
     /// A variable that Lambda sets is missing.
     #[error("the environment variable {0} is missing: this program is started by AWS Lambda")]
     Missing(&'static str),
-    /// The file of certificates cannot be read, or the system has none.
+    /// The certificate file cannot be read, or the system has no certificates.
     #[error(
         "no certificates can be read from the file that AWS_CA_BUNDLE names, or from the system where it names none"
     )]
     Certificates,
 }
 
-/// Connections to the endpoints of a region.
-pub fn https(region: &str) -> Result<SharedHttpClient, Unusable> {
+/// Builds an HTTP client for the endpoints of a region.
+pub fn https(region: &str) -> Result<SharedHttpClient, EnvironmentError> {
     Ok(SharedHttpClient::new(Connections::new(region)?))
 }
 
-/// The longest that one call to a service may take, with its retries. An operation makes at most three, which
-/// together with a hash stay below the functions' timeout of 15 seconds.
+/// The timeout of a call to a service, including retries. An operation makes at most three, which together with a hash stay
+/// below the functions' timeout of 15 seconds.
 const CALL: Duration = Duration::from_secs(4);
-/// The longest that one attempt may take: a dead connection leaves time for another try.
+/// The timeout of one attempt: after a dead connection there is time for another.
 const ATTEMPT: Duration = Duration::from_millis(1_800);
-/// The longest that connecting may take.
+/// The timeout of connecting.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// AWS, as one function reaches it.
 #[derive(Debug)]
 pub struct Aws {
-    /// What every SDK client is made from.
+    /// The configuration of all SDK clients.
     pub sdk: SdkConfig,
     connections: Connections,
 }
 
 impl Aws {
-    /// Begins to make clients and to open connections, and returns at once: the function asks for its first event before
-    /// anything of this is done, and its first call finds it done or on its way. What cannot be done is left to the call that
-    /// needs it.
+    /// Starts to create clients and open connections, and returns at once. The function asks for its first event before any
+    /// of this happens; the first call finds it done or under way. A call whose client or connection could not be warmed up
+    /// creates its own.
     ///
     /// # Panics
     ///
     /// Outside of a Tokio runtime.
-    pub fn prepare(&self, services: Vec<Service>) {
+    pub fn warm_up(&self, services: Vec<WarmUp>) {
         let (region, endpoint) = (self.sdk.region().map_or("", AsRef::as_ref), self.sdk.endpoint_url());
         let address =
-            |service: &Service| endpoint.map(str::to_owned).or_else(|| connections::address(service.name, region));
+            |service: &WarmUp| endpoint.map(str::to_owned).or_else(|| connections::address(service.name, region));
         let services: Vec<_> = services.into_iter().map(|service| (address(&service), service)).collect();
         let connections = self.connections.clone();
         tokio::spawn(async move {
-            // Each turn of the event loop sees what the network did; the question for an event needs a few of them.
+            // Each turn of the event loop polls the network once; the request for an event needs a few.
             for _ in 0..TURNS_TO_ASK {
                 tokio::task::yield_now().await;
             }
@@ -78,46 +78,51 @@ impl Aws {
                 }
             }
             for (_, service) in services {
-                (service.make_client)();
+                (service.create_client)();
             }
         });
     }
 }
 
-/// More turns of the event loop than the question for the first event takes to be sent.
+/// More turns of the event loop than it takes to send the request for the first event.
 const TURNS_TO_ASK: usize = 16;
 
-/// A client of the SDK. Making one is a sixth of what a start computes (`docs/decisions/0011-ready-beside-the-start.md`).
+/// A client of the SDK. Creating one takes a sixth of the computation of a start
+/// (`docs/decisions/0011-ready-beside-the-start.md`).
 pub type Client<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
 
-/// A client that is made when it is first needed, or [prepared](Aws::prepare) before.
+/// Builds a client that is created when it is first needed, or [warmed up](Aws::warm_up) before.
 pub fn client<C>(sdk: &SdkConfig, new: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Client<C> {
     let sdk = sdk.clone();
     Arc::new(LazyLock::new(Box::new(move || new(&sdk))))
 }
 
-/// A service that a function will call.
-pub struct Service {
+/// What to create and open for a service ahead of the first call.
+pub struct WarmUp {
     name: &'static str,
     connections: usize,
-    make_client: Box<dyn FnOnce() + Send>,
+    create_client: Box<dyn FnOnce() + Send>,
 }
 
-impl Service {
-    /// A service by the name that its endpoints begin with, how many connections to it a call uses at once, and its client.
+impl WarmUp {
+    /// Warms up a client and this many connections to the endpoint whose first label is `name`. `None` if no connection is
+    /// wanted.
     #[must_use]
-    pub fn new<C: Send + Sync + 'static>(name: &'static str, connections: usize, client: &Client<C>) -> Self {
+    pub fn new<C: Send + Sync + 'static>(name: &'static str, connections: usize, client: &Client<C>) -> Option<Self> {
+        if connections == 0 {
+            return None;
+        }
         let client = Arc::clone(client);
-        let make_client = Box::new(move || {
+        let create_client = Box::new(move || {
             LazyLock::force(&client);
         });
-        Self { name, connections, make_client }
+        Some(Self { name, connections, create_client })
     }
 }
 
-/// What Lambda's environment says.
-pub fn from_environment() -> Result<Aws, Unusable> {
-    let required = |name| std::env::var(name).map_err(|_| Unusable::Missing(name));
+/// Reads what Lambda provides in the environment.
+pub fn from_environment() -> Result<Aws, EnvironmentError> {
+    let required = |name| std::env::var(name).map_err(|_| EnvironmentError::Missing(name));
     let credentials = Credentials::new(
         required("AWS_ACCESS_KEY_ID")?,
         required("AWS_SECRET_ACCESS_KEY")?,
@@ -145,7 +150,7 @@ pub fn from_environment() -> Result<Aws, Unusable> {
     Ok(Aws { sdk: config.build(), connections })
 }
 
-/// What went wrong with a call, as a code. The service's message is left out: it may quote what was sent.
+/// The error code of a failed call. The service's message is dropped: it may quote what was sent.
 pub fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Cause {
     Cause::code(match error {
         SdkError::ServiceError(error) => error.err().code().unwrap_or("unknown"),

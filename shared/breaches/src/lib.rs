@@ -1,8 +1,8 @@
-//! A range service for breached passwords, in the form that Have I Been Pwned's *Pwned Passwords* gave it: whoever sends
-//! the first five hexadecimal digits of a SHA-1 gets the rest of every known one that begins so.
+//! A range service for compromised passwords, with the API of Have I Been Pwned's *Pwned Passwords*: it returns the rest of
+//! every known SHA-1 that begins with five hexadecimal digits.
 //!
-//! <https://haveibeenpwned.com/API/v3#PwnedPasswords>. The service learns one in a million, and with `Add-Padding` no
-//! observer learns from the answer's size which.
+//! <https://haveibeenpwned.com/API/v3#PwnedPasswords>. The service learns no more than that the hash is one in about a
+//! million, and `Add-Padding` keeps observers from telling which from the size of the response.
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
@@ -10,39 +10,40 @@ use hyper::{Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use latchkey_auth::{Breaches, Cause, Fault};
+use latchkey_auth::services::CompromisedPasswords;
+use latchkey_auth::{Cause, Fault};
 use std::fmt;
 use std::time::Duration;
 
-/// The longest that one question may take: nobody's sign-up waits longer for a service that is not needed.
+/// The timeout of a request: no sign-up waits longer for a service that it can do without.
 const LIMIT: Duration = Duration::from_millis(1_500);
 
-/// More than any answer: a padded one has some 1,000 lines of 40 bytes.
+/// More than any response: a padded one has about 1,000 lines of 40 bytes.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// No client can be made for this service.
+/// The range service cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the breached-password service cannot be used: its address is no web address, or the system has no certificates"
+    "the breached-password service cannot be used: its address is not a web address, or the system has no certificates"
 )]
-pub struct Unusable;
+pub struct InvalidRangeService;
 
-/// The service.
+/// A client of a range service.
 #[derive(Clone)]
 pub struct RangeService {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    /// What the digits are appended to.
+    /// The address to which the digits are appended.
     address: String,
 }
 
 impl RangeService {
-    /// A service whose ranges are at this address, to which five digits are appended. Reads the system's certificates: it
-    /// is not Amazon's.
-    pub fn new(address: &str) -> Result<Self, Unusable> {
-        format!("{address}00000").parse::<Uri>().map_err(|_| Unusable)?;
+    /// Creates a client of the service at this address, to which five digits are appended. It trusts the system's
+    /// certificates, since the service is not Amazon's.
+    pub fn new(address: &str) -> Result<Self, InvalidRangeService> {
+        format!("{address}00000").parse::<Uri>().map_err(|_| InvalidRangeService)?;
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-            .map_err(|_| Unusable)?
+            .map_err(|_| InvalidRangeService)?
             .https_or_http()
             .enable_http1()
             .build();
@@ -64,10 +65,10 @@ impl RangeService {
     }
 }
 
-impl Breaches for RangeService {
-    async fn range(&self, prefix: &str) -> Result<Option<String>, Fault> {
-        let answer = tokio::time::timeout(LIMIT, self.ask(prefix)).await.unwrap_or(Err("timeout"));
-        answer.map(Some).map_err(|code| Fault::Breaches(Cause::code(code)))
+impl CompromisedPasswords for RangeService {
+    async fn compromised_range(&self, prefix: &str) -> Result<Option<String>, Fault> {
+        let response = tokio::time::timeout(LIMIT, self.ask(prefix)).await.unwrap_or(Err("timeout"));
+        response.map(Some).map_err(|code| Fault::CompromisedPasswords(Cause::code(code)))
     }
 }
 

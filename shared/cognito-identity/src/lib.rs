@@ -1,13 +1,14 @@
-//! Identities from Amazon Cognito: developer-authenticated identities of one pool.
+//! Developer-authenticated identities of one Amazon Cognito identity pool.
 
 use aws_sdk_cognitoidentity::Client;
-use latchkey_auth::{Cause, Fault, Identities, OpenIdToken, UserId};
-use latchkey_aws::{SdkConfig, Service};
+use latchkey_auth::services::IssueToken;
+use latchkey_auth::{Cause, Fault, OpenIdToken, UserId};
+use latchkey_aws::{SdkConfig, WarmUp};
 
-/// What the endpoints of Cognito Identity begin with.
+/// The first label of Cognito Identity's endpoints.
 const ENDPOINT: &str = "cognito-identity";
 
-/// An identity pool that knows this service as its developer provider.
+/// An identity pool whose developer provider is this service.
 #[derive(Clone, Debug)]
 pub struct CognitoIdentities {
     client: latchkey_aws::Client<Client>,
@@ -16,21 +17,21 @@ pub struct CognitoIdentities {
 }
 
 impl CognitoIdentities {
-    /// The pool and the provider's name in it.
+    /// Creates the client of a pool, with the name of the developer provider.
     #[must_use]
     pub fn new(aws: &SdkConfig, pool: String, provider: String) -> Self {
         Self { client: latchkey_aws::client(aws, Client::new), pool, provider }
     }
 
-    /// The service, of which a call uses so many connections at once.
+    /// Creates the client and opens this many connections ahead of the first call; nothing if there are none to open.
     #[must_use]
-    pub fn service(&self, connections: usize) -> Service {
-        Service::new(ENDPOINT, connections, &self.client)
+    pub fn warm_up(&self, connections: usize) -> Option<WarmUp> {
+        WarmUp::new(ENDPOINT, connections, &self.client)
     }
 }
 
-impl Identities for CognitoIdentities {
-    async fn token_for(&self, user: &UserId) -> Result<OpenIdToken, Fault> {
+impl IssueToken for CognitoIdentities {
+    async fn issue_token(&self, user: &UserId) -> Result<OpenIdToken, Fault> {
         let answer = self
             .client
             .get_open_id_token_for_developer_identity()

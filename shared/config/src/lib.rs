@@ -1,15 +1,15 @@
 //! The settings of a function, read once and typed.
 //!
-//! `config.json` is what the owner writes and `config.schema.json` what it may hold; `template.yaml` hands
-//! each function the settings that it needs as environment variables of the same names, defaults included: the
-//! schema is the only place that has them. A function that is started with a missing or impossible setting says
-//! so, by name, and does not serve.
+//! The owner writes `config.json`, which `config.schema.json` describes; `template.yaml` passes each function the settings
+//! it needs as environment variables of the same names, defaults included: the schema is the only place that has them. A
+//! function with a missing or invalid setting logs its name at the start and does not serve.
 
 use latchkey_audit::Key;
+use latchkey_auth::{PasswordPolicy, SignUp};
 use latchkey_salting::Scheme;
 use std::fmt;
 
-/// A setting is missing or is not what it should be. The value stays unsaid.
+/// A setting is missing or invalid. The error does not quote the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the setting {key} should be {expected}")]
 pub struct InvalidSetting {
@@ -19,13 +19,13 @@ pub struct InvalidSetting {
     pub expected: &'static str,
 }
 
-/// Where settings are looked up by name.
+/// Looks up settings by name.
 pub struct Settings<'a>(Lookup<'a>);
 
 type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 
 impl Settings<'static> {
-    /// The environment of this process.
+    /// Looks settings up in the environment of this process.
     #[must_use]
     pub fn from_environment() -> Self {
         Self(Box::new(|key| std::env::var(key).ok()))
@@ -33,7 +33,7 @@ impl Settings<'static> {
 }
 
 impl<'a> Settings<'a> {
-    /// Any other place.
+    /// Looks settings up in any other place.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
         Self(Box::new(lookup))
     }
@@ -43,28 +43,32 @@ impl<'a> Settings<'a> {
         self.text("DDB_TABLE", "the name of the user table")
     }
 
-    /// The identity pool that logins are exchanged at.
+    /// The identity pool that turns logins into identities.
     pub fn identity_pool_id(&self) -> Result<String, InvalidSetting> {
         self.text("IDENTITY_POOL_ID", "the id of the identity pool")
     }
 
-    /// The name that the identity pool knows this service by.
+    /// The name by which the identity pool knows this service.
     pub fn developer_provider_name(&self) -> Result<String, InvalidSetting> {
         self.text("DEVELOPER_PROVIDER_NAME", "the developer provider name of the identity pool")
     }
 
-    /// The service's name in mails.
+    /// The service name that appears in mail.
     pub fn service_name(&self) -> Result<String, InvalidSetting> {
         self.text("EXTERNAL_NAME", "the name of your service, as mails give it")
     }
 
-    /// The sender of mails.
+    /// The sender of all mail.
     pub fn sender(&self) -> Result<String, InvalidSetting> {
         self.text("EMAIL_SOURCE", "the address that mails are sent from")
     }
 
-    /// The page that verification links open.
-    pub fn verification_page(&self) -> Result<String, InvalidSetting> {
+    /// The page that verification links open, and how long an unverified account is kept.
+    pub fn sign_up(&self) -> Result<SignUp, InvalidSetting> {
+        Ok(SignUp { verification_page: self.verification_page()?, unverified_seconds: self.unverified_seconds()? })
+    }
+
+    fn verification_page(&self) -> Result<String, InvalidSetting> {
         self.page("VERIFICATION_PAGE")
     }
 
@@ -73,27 +77,32 @@ impl<'a> Settings<'a> {
         self.page("RESET_PAGE")
     }
 
-    /// The key of the audit trail. `init.sh` draws it; it is no setting of `config.json`.
+    /// The key that seals audit records. `init.sh` generates it; it is not a setting of `config.json`.
     pub fn audit_key(&self) -> Result<Key, InvalidSetting> {
         const INVALID: InvalidSetting = InvalidSetting { key: "AUDIT_KEY", expected: "32 bytes as base64" };
         self.get(INVALID.key).and_then(|text| Key::parse(&text).ok()).ok_or(INVALID)
     }
 
+    /// Which new passwords are accepted.
+    pub fn password_policy(&self) -> Result<PasswordPolicy, InvalidSetting> {
+        Ok(PasswordPolicy { min_chars: self.password_min_length()?, service: self.service_name()? })
+    }
+
     /// The fewest characters of a new password: 8 to 64.
-    pub fn password_min_length(&self) -> Result<usize, InvalidSetting> {
+    fn password_min_length(&self) -> Result<usize, InvalidSetting> {
         const INVALID: InvalidSetting =
             InvalidSetting { key: "PASSWORD_MIN_LENGTH", expected: "a whole number from 8 to 64" };
         self.get(INVALID.key).and_then(|text| text.parse().ok()).filter(|chars| (8..=64).contains(chars)).ok_or(INVALID)
     }
 
-    /// Where to ask for breached passwords (`BREACHED_PASSWORDS_URL`): the address to which five hexadecimal digits are
-    /// appended. Nobody is asked if unset.
+    /// The service that knows compromised passwords (`BREACHED_PASSWORDS_URL`): the address to which five hexadecimal digits
+    /// are appended. No check is made if unset.
     pub fn breached_passwords_url(&self) -> Result<Option<String>, InvalidSetting> {
         const KEY: &str = "BREACHED_PASSWORDS_URL";
         self.get(KEY).map(|_| self.page(KEY)).transpose()
     }
 
-    /// What new passwords are hashed under: `PASSWORD_HASH` with `PASSWORD_HASH_ROUNDS`.
+    /// The scheme for new password hashes: `PASSWORD_HASH` with `PASSWORD_HASH_ROUNDS`.
     pub fn password_scheme(&self) -> Result<Scheme, InvalidSetting> {
         const HASH: InvalidSetting =
             InvalidSetting { key: "PASSWORD_HASH", expected: "pbkdf2-sha512, pbkdf2-sha256 or argon2id" };
@@ -120,8 +129,8 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// How long an account that nobody verifies is kept, in seconds: `UNVERIFIED_DAYS`, 1 to 365.
-    pub fn unverified_seconds(&self) -> Result<u64, InvalidSetting> {
+    /// How many seconds an unverified account is kept: `UNVERIFIED_DAYS`, 1 to 365.
+    fn unverified_seconds(&self) -> Result<u64, InvalidSetting> {
         const INVALID: InvalidSetting =
             InvalidSetting { key: "UNVERIFIED_DAYS", expected: "a whole number from 1 to 365" };
         let days = self.get(INVALID.key).and_then(|text| text.parse::<u64>().ok());
@@ -137,7 +146,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A setting that is there and not empty: a template cannot leave a variable out.
+    /// A setting that is present and not empty: a template cannot omit a variable.
     fn get(&self, key: &str) -> Option<String> {
         (self.0)(key).filter(|text| !text.is_empty())
     }
@@ -146,7 +155,7 @@ impl<'a> Settings<'a> {
         self.get(key).ok_or(InvalidSetting { key, expected })
     }
 
-    /// Links append a query to it, so it has none of its own.
+    /// The address of a page. Links append a query, so it must not have one.
     fn page(&self, key: &'static str) -> Result<String, InvalidSetting> {
         let invalid = InvalidSetting { key, expected: "an http or https address without a query" };
         let page = self.get(key).ok_or(invalid)?;

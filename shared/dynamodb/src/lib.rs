@@ -1,13 +1,13 @@
-//! The accounts, in one DynamoDB table whose key is `email`.
+//! The user table in DynamoDB, whose key is `email`.
 //!
-//! Every write is one conditional call, so that DynamoDB decides races. `record` is what an account looks like, `limits`
-//! what a counter does.
+//! Every write is one conditional call, so that DynamoDB decides races. `record` describes the item of an account,
+//! `throttle` the items that count attempts and mails.
 //!
-//! The client library repeats a call whose answer does not come. The first may have been carried out, and then the condition
-//! refuses the second: a write that cannot be made twice knows its own by something that nobody else could have written.
+//! The SDK retries requests that time out, so a write may be applied twice. Each non-idempotent write carries a unique
+//! marker; when its condition fails, a matching marker means our earlier attempt succeeded.
 
-mod limits;
 mod record;
+mod throttle;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -15,17 +15,20 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use latchkey_auth::{
-    Email, Entropy, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId, Users,
+use latchkey_auth::services::{
+    AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
 };
-use latchkey_aws::{SdkConfig, Service};
+use latchkey_auth::{
+    Email, Entropy, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId,
+};
+use latchkey_aws::{SdkConfig, WarmUp};
 use latchkey_salting::{PasswordHash, StoredHash};
 use record::{number, text};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the endpoints of DynamoDB begin with.
+/// The first label of DynamoDB's endpoints.
 const ENDPOINT: &str = "dynamodb";
 
 /// The user table.
@@ -33,20 +36,20 @@ const ENDPOINT: &str = "dynamodb";
 pub struct DynamoUsers {
     client: latchkey_aws::Client<Client>,
     table: String,
-    calls: Arc<Calls>,
+    markers: Arc<Markers>,
 }
 
 impl DynamoUsers {
     /// A table of this name.
     #[must_use]
     pub fn new(aws: &SdkConfig, table: String, entropy: &impl Entropy) -> Self {
-        Self { client: latchkey_aws::client(aws, Client::new), table, calls: Arc::new(Calls::new(entropy)) }
+        Self { client: latchkey_aws::client(aws, Client::new), table, markers: Arc::new(Markers::new(entropy)) }
     }
 
-    /// The service, of which a call uses so many connections at once.
+    /// Creates the client and opens this many connections ahead of the first call; nothing if there are none to open.
     #[must_use]
-    pub fn service(&self, connections: usize) -> Service {
-        Service::new(ENDPOINT, connections, &self.client)
+    pub fn warm_up(&self, connections: usize) -> Option<WarmUp> {
+        WarmUp::new(ENDPOINT, connections, &self.client)
     }
 
     fn update(&self, email: &Email, condition: &str, change: &str) -> UpdateItemFluentBuilder {
@@ -59,14 +62,14 @@ impl DynamoUsers {
     }
 }
 
-/// Gives each call of a process a name that no other call has.
+/// Draws a unique marker for each write of a process.
 #[derive(Debug)]
-struct Calls {
+struct Markers {
     process: String,
     latest: AtomicU64,
 }
 
-impl Calls {
+impl Markers {
     fn new(entropy: &impl Entropy) -> Self {
         let mut process = [0; 12];
         entropy.fill(&mut process);
@@ -74,25 +77,25 @@ impl Calls {
     }
 
     /// 16 characters and a number.
-    fn name(&self) -> AttributeValue {
+    fn next(&self) -> AttributeValue {
         let number = self.latest.fetch_add(1, Ordering::Relaxed);
         text(&format!("{}{number}", self.process))
     }
 }
 
-/// What became of an account that was brought along.
+/// The result of importing an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
-    /// It is in the table.
+    /// The account was written.
     Written,
-    /// It was in the table already, with this hash: an earlier import wrote it.
+    /// The table already has it, with this hash: an earlier import wrote it.
     Again,
-    /// The address has another account, which stays as it is.
+    /// The address has another account, which is left as it is.
     Taken,
 }
 
 impl DynamoUsers {
-    /// Stores an account that was brought along. Nothing that is in the table is ever changed.
+    /// Imports an account. Existing items are never changed.
     pub async fn import(&self, user: &ImportedUser) -> Result<Imported, Fault> {
         let put = self
             .client
@@ -117,17 +120,17 @@ impl DynamoUsers {
     }
 }
 
-/// Runs an update. A condition that does not hold is an outcome.
-async fn made(update: UpdateItemFluentBuilder) -> Result<bool, Fault> {
+/// Runs an idempotent update. Returns false if its condition failed.
+async fn applied(update: UpdateItemFluentBuilder) -> Result<bool, Fault> {
     match update.send().await {
         Ok(_) => Ok(true),
         Err(error) => refused(error).map(|_found| false),
     }
 }
 
-/// Runs an update that writes this value, which nobody else could have written: where it is there already, the update was
-/// made.
-async fn made_once(update: UpdateItemFluentBuilder, attribute: &str, value: AttributeValue) -> Result<bool, Fault> {
+/// Runs an update whose marker is this value of this attribute. If the condition fails on an item with the marker, an earlier
+/// attempt was applied.
+async fn applied_once(update: UpdateItemFluentBuilder, attribute: &str, value: AttributeValue) -> Result<bool, Fault> {
     let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     match update.send().await {
         Ok(_) => Ok(true),
@@ -135,7 +138,7 @@ async fn made_once(update: UpdateItemFluentBuilder, attribute: &str, value: Attr
     }
 }
 
-/// The item that a condition did not hold for, if it was asked for; any other error is a fault.
+/// The item that failed the condition, if the update asked for it. Any other error is a fault.
 fn refused<R>(error: SdkError<UpdateItemError, R>) -> Result<HashMap<String, AttributeValue>, Fault> {
     match error {
         SdkError::ServiceError(error) if error.err().is_conditional_check_failed_exception() => {
@@ -148,16 +151,16 @@ fn refused<R>(error: SdkError<UpdateItemError, R>) -> Result<HashMap<String, Att
     }
 }
 
-/// The text of a stored hash that a condition compares with.
+/// The attribute value of a stored hash, for conditions.
 fn hash_text(stored: &StoredHash) -> AttributeValue {
     match stored {
         StoredHash::Encoded(hash) => text(hash.as_str()),
-        StoredHash::Sample(hash) => text(&hash.hash),
+        StoredHash::Legacy(hash) => text(&hash.hash),
     }
 }
 
-impl Users for DynamoUsers {
-    async fn find(&self, email: &Email) -> Result<Option<User>, Fault> {
+impl FindUser for DynamoUsers {
+    async fn find_user(&self, email: &Email) -> Result<Option<User>, Fault> {
         let found = self
             .client
             .get_item()
@@ -169,8 +172,10 @@ impl Users for DynamoUsers {
             .map_err(|error| Fault::Table(latchkey_aws::cause(&error)))?;
         found.item.map(|item| record::read(&item, email)).transpose()
     }
+}
 
-    async fn create(&self, user: &NewUser) -> Result<bool, Fault> {
+impl AddUser for DynamoUsers {
+    async fn add_user(&self, user: &NewUser) -> Result<bool, Fault> {
         let put = self
             .client
             .put_item()
@@ -180,7 +185,7 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":false", AttributeValue::Bool(false))
             .send()
             .await;
-        // Made twice it is the same account; nothing verifies it in between.
+        // Idempotent: applied twice it is the same account, and nothing verifies it in between.
         match put {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error))
@@ -191,8 +196,10 @@ impl Users for DynamoUsers {
             Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
         }
     }
+}
 
-    async fn verify(
+impl MarkVerified for DynamoUsers {
+    async fn mark_verified(
         &self,
         email: &Email,
         seen: &PendingVerification,
@@ -200,7 +207,7 @@ impl Users for DynamoUsers {
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let update = match seen {
-            // Made twice it is the same.
+            // Idempotent.
             PendingVerification::Hashed { token, .. } => self
                 .update(
                     email,
@@ -223,21 +230,23 @@ impl Users for DynamoUsers {
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":now", number(now));
         match seen {
-            PendingVerification::Hashed { .. } => made(update).await,
+            PendingVerification::Hashed { .. } => applied(update).await,
             PendingVerification::Plain(token) => {
-                made_once(update, "verifyTokenHash", text(&token.hash().encode())).await
+                applied_once(update, "verifyTokenHash", text(&token.hash().encode())).await
             }
         }
     }
+}
 
-    async fn start_reset(
+impl StoreResetToken for DynamoUsers {
+    async fn store_reset_token(
         &self,
         email: &Email,
         token: &TokenHash,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made(
+        applied(
             self.update(
                 email,
                 "attribute_exists(email)",
@@ -249,15 +258,17 @@ impl Users for DynamoUsers {
         )
         .await
     }
+}
 
-    async fn reset_password(
+impl SpendResetToken for DynamoUsers {
+    async fn spend_reset_token(
         &self,
         email: &Email,
         token: &TokenHash,
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made_once(
+        applied_once(
             self.update(
                 email,
                 "lostTokenHash = :token AND lostTokenExpiresAt > :now",
@@ -276,15 +287,17 @@ impl Users for DynamoUsers {
         )
         .await
     }
+}
 
-    async fn change_password(
+impl ReplacePassword for DynamoUsers {
+    async fn replace_password(
         &self,
         email: &Email,
         seen: &StoredHash,
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made_once(
+        applied_once(
             self.update(
                 email,
                 "passwordHash = :seen",
@@ -301,7 +314,9 @@ impl Users for DynamoUsers {
         )
         .await
     }
+}
 
+impl RenewHash for DynamoUsers {
     async fn renew_hash(
         &self,
         email: &Email,
@@ -310,7 +325,7 @@ impl Users for DynamoUsers {
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        made_once(
+        applied_once(
             self.update(
                 email,
                 "passwordHash = :seen",

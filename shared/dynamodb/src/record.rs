@@ -1,25 +1,27 @@
-//! What an item of the table looks like.
+//! The item of an account.
+//!
+//! A legacy record is one that the SampleAuth sample of *AWS Lambda in Action* wrote.
 //!
 //! | attribute | type | |
 //! |---|---|---|
 //! | `email` | S | key, canonical |
 //! | `name` | S | if given |
-//! | `userId` | S | the developer user identifier; absent in a record of the sample, where it is the address |
-//! | `passwordHash` | S | PHC string; in a record of the sample base64 |
-//! | `passwordSalt` | S | only in a record of the sample |
+//! | `userId` | S | the developer user identifier; absent in a legacy record, where it is the address |
+//! | `passwordHash` | S | PHC string; in a legacy record base64 |
+//! | `passwordSalt` | S | only in a legacy record |
 //! | `verified` | BOOL | |
 //! | `createdAt`, `updatedAt`, `passwordChangedAt` | N | seconds since 1970 |
-//! | `expiresAt` | N | when DynamoDB removes an account that is not verified; absent in one that is |
-//! | `verifyTokenHash`, `verifyTokenExpiresAt` | S, N | of the verification link that is out |
-//! | `lostTokenHash`, `lostTokenExpiresAt` | S, N | of the reset link that is out |
-//! | `verifyToken`, `lostToken` | S | only in a record of the sample; the second is never honoured |
+//! | `expiresAt` | N | when DynamoDB removes an unverified account; absent in a verified one |
+//! | `verifyTokenHash`, `verifyTokenExpiresAt` | S, N | of the pending verification link |
+//! | `lostTokenHash`, `lostTokenExpiresAt` | S, N | of the pending reset link |
+//! | `verifyToken`, `lostToken` | S | only in a legacy record; the second is never honoured |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_auth::{
     Cause, Email, Fault, ImportedUser, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, User,
     UserId,
 };
-use latchkey_salting::{PasswordHash, SampleHash, StoredHash};
+use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
 use std::collections::HashMap;
 
 type Item = HashMap<String, AttributeValue>;
@@ -52,7 +54,7 @@ pub(crate) fn write(user: &NewUser) -> Item {
     item
 }
 
-/// The item of an account that was brought along.
+/// The item of an imported account.
 pub(crate) fn write_imported(user: &ImportedUser) -> Item {
     let mut item = Item::from([
         ("email".to_owned(), text(user.email.as_str())),
@@ -63,7 +65,7 @@ pub(crate) fn write_imported(user: &ImportedUser) -> Item {
     ]);
     match &user.password {
         StoredHash::Encoded(hash) => item.insert("passwordHash".to_owned(), text(hash.as_str())),
-        StoredHash::Sample(SampleHash { hash, salt }) => {
+        StoredHash::Legacy(LegacyHash { hash, salt }) => {
             item.insert("passwordSalt".to_owned(), text(salt));
             item.insert("passwordHash".to_owned(), text(hash))
         }
@@ -74,11 +76,11 @@ pub(crate) fn write_imported(user: &ImportedUser) -> Item {
     item
 }
 
-/// Reads an item. An attribute of the wrong type is a fault that names it.
+/// Reads an item. An attribute of the wrong type is a fault that names the attribute.
 pub(crate) fn read(item: &Item, email: &Email) -> Result<User, Fault> {
     let hash = string(item, "passwordHash")?.ok_or_else(|| damaged("passwordHash"))?;
     let password = match string(item, "passwordSalt")? {
-        Some(salt) => StoredHash::Sample(SampleHash { hash, salt }),
+        Some(salt) => StoredHash::Legacy(LegacyHash { hash, salt }),
         None => StoredHash::Encoded(PasswordHash::from_stored(hash)),
     };
     let verified = match item.get("verified") {
@@ -108,15 +110,15 @@ fn string(item: &Item, name: &'static str) -> Result<Option<String>, Fault> {
     }
 }
 
-/// A hash and its end; one without the other is damage.
-fn token(item: &Item, hash: &'static str, end: &'static str) -> Result<Option<(TokenHash, Timestamp)>, Fault> {
+/// The hash of a token and its expiry. One without the other is damage.
+fn token(item: &Item, hash: &'static str, expiry: &'static str) -> Result<Option<(TokenHash, Timestamp)>, Fault> {
     let Some(encoded) = string(item, hash)? else { return Ok(None) };
     let token = TokenHash::decode(&encoded).ok_or_else(|| damaged(hash))?;
-    match item.get(end) {
+    match item.get(expiry) {
         Some(AttributeValue::N(seconds)) => {
-            seconds.parse().map(|seconds| Some((token, Timestamp(seconds)))).map_err(|_| damaged(end))
+            seconds.parse().map(|seconds| Some((token, Timestamp(seconds)))).map_err(|_| damaged(expiry))
         }
-        _ => Err(damaged(end)),
+        _ => Err(damaged(expiry)),
     }
 }
 
@@ -143,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_was_brought_along_is_read_as_it_came() {
-        let sample = StoredHash::Sample(SampleHash { hash: "hash".to_owned(), salt: "salt".to_owned() });
-        for password in [StoredHash::Encoded(PasswordHash::from_stored("$2b$10$".to_owned())), sample] {
+    fn an_imported_account_is_read_as_it_came() {
+        let legacy = StoredHash::Legacy(LegacyHash { hash: "hash".to_owned(), salt: "salt".to_owned() });
+        for password in [StoredHash::Encoded(PasswordHash::from_stored("$2b$10$".to_owned())), legacy] {
             let user = ImportedUser {
                 email: ada(),
                 name: None,
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_the_sample_is_read_and_its_plain_lost_token_is_not() {
+    fn a_legacy_record_is_read_and_its_plain_lost_token_is_not() {
         let item = Item::from([
             ("email".to_owned(), text("ada@example.com")),
             ("passwordHash".to_owned(), text("aGFzaA==")),
@@ -185,7 +187,7 @@ mod tests {
         ]);
         let user = read(&item, &ada()).unwrap();
         assert_eq!(user.user_id.as_str(), "ada@example.com");
-        assert!(matches!(user.password, StoredHash::Sample(_)));
+        assert!(matches!(user.password, StoredHash::Legacy(_)));
         assert_eq!(user.verification, Some(PendingVerification::Plain(Token::parse("0f0f").unwrap())));
         assert_eq!(user.reset, None);
     }

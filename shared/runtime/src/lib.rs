@@ -1,55 +1,143 @@
-//! What every function needs around its operation: JSON in and out, one log line per call, panics caught.
+//! What every function has around its work: one start, events in and responses out, one log line per event, panics that
+//! end one event.
 //!
-//! The payload is taken as raw JSON and parsed by the operation. A typed handler argument would let
-//! `lambda_runtime` report serde's message, which quotes the offending value: that may be a password.
+//! [`serve`] runs any [`Handler`]. What its events are is up to the handler: a call to an operation, records of a stream,
+//! an HTTP request or a message from CloudFormation.
+//!
+//! Payloads are handed over as raw JSON. With a typed argument, `lambda_runtime` would report serde's message, which quotes
+//! the offending value: that may be a password.
 
 #[cfg(not(panic = "unwind"))]
-compile_error!("a panic must end one call and not the function: build with panic = \"unwind\"");
+compile_error!("a panic must end one event and not the function: build with panic = \"unwind\"");
 
 mod log;
-mod services;
+mod system;
 
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use latchkey_audit::{Key, NONCE_BYTES};
-use latchkey_auth::{Answer, Cause, Entropy, Fault, Operation, Trail, handle};
-use latchkey_breaches::RangeService;
-use latchkey_config::{InvalidSetting, Settings};
+use latchkey_auth::{Cause, Fault};
+use latchkey_config::Settings;
 use serde_json::{Value, value::RawValue};
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
-pub use services::{SystemClock, SystemEntropy};
+pub use log::Report;
+pub use system::{SystemClock, SystemEntropy};
 
-/// Why a function cannot serve. It is told once, at its start.
+/// Handles the events of a function.
+#[allow(async_fn_in_trait, reason = "Lambda runs one call at a time on one thread: no future needs Send")]
+pub trait Handler: Sized + 'static {
+    /// The name of the work in log lines, such as an operation's verb.
+    const NAME: &'static str;
+
+    /// Why the handler cannot start.
+    type StartError: Display;
+
+    /// What is noted about an event while it is handled. It outlives a panic.
+    type Notes<'a>
+    where
+        Self: 'a;
+
+    /// Builds the handler, once, within the event loop.
+    fn start(settings: &Settings<'_>) -> Result<Self, Self::StartError>;
+
+    /// Begins the notes on an event.
+    fn notes(&self) -> Self::Notes<'_>;
+
+    /// Handles an event, and returns the response.
+    async fn handle(&self, event: Event<'_>, notes: &Self::Notes<'_>) -> Result<Value, Fault>;
+
+    /// Reports on a handled event to the log.
+    fn report(&self, handled: &Handled<'_>, notes: Self::Notes<'_>) -> Report;
+}
+
+/// An event as Lambda delivers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// The JSON text.
+    pub payload: &'a str,
+    /// The ARN under which the function was invoked, with its alias.
+    pub invoked_function_arn: &'a str,
+}
+
+/// How the handling of an event ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Handled<'a> {
+    /// The ID that Lambda gave the event.
+    pub request_id: &'a str,
+    /// The fault, if it ended in one.
+    pub fault: Option<&'a Fault>,
+    /// Where our own code panicked, if it did.
+    pub panicked_at: Option<&'a str>,
+}
+
+/// Serves events until Lambda ends the process.
+#[must_use]
+pub fn serve<H: Handler>() -> ExitCode {
+    std::panic::set_hook(Box::new(remember_place));
+    let served = catch_unwind(AssertUnwindSafe(run::<H>))
+        .unwrap_or_else(|_panic| Err(NotServed::Panic(take_place().unwrap_or_default())));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::not_started(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a function does not serve. It is logged once, at the start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting is missing or wrong.
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
-    /// Not started by Lambda, or not as it should be.
-    #[error(transparent)]
-    Environment(#[from] latchkey_aws::Unusable),
+enum NotServed<E> {
+    #[error("{0}")]
+    Start(E),
     /// No event loop, or no Runtime API.
     #[error("the Lambda runtime could not be started")]
     Runtime,
-    /// A service that the owner asked for cannot be used.
-    #[error(transparent)]
-    Breaches(#[from] latchkey_breaches::Unusable),
-    /// A defect.
     #[error("a panic at {0}")]
     Panic(String),
 }
 
-/// The check for breached passwords, where the owner asked for it.
-pub fn breaches(settings: &Settings<'_>) -> Result<Option<RangeService>, StartError> {
-    Ok(settings.breached_passwords_url()?.map(|address| RangeService::new(&address)).transpose()?)
+fn run<H: Handler>() -> Result<(), NotServed<H::StartError>> {
+    // Lambda sends an environment one event at a time, so one thread serves it; hashing has threads of its own.
+    let event_loop =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| NotServed::Runtime)?;
+    event_loop.block_on(async {
+        let handler = H::start(&Settings::from_environment()).map_err(NotServed::Start)?;
+        let handler = &handler;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| handle(handler, event)))
+            .await
+            .map_err(|_| NotServed::Runtime)
+    })
 }
 
-/// Where a panic was, until the call that it ended has written it down. Its message is dropped: it may quote what was
-/// being worked on.
+/// Handles one event, logs one line, and returns one response.
+async fn handle<H: Handler>(handler: &H, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
+    let notes = handler.notes();
+    let LambdaEvent { payload, context, .. } = event;
+    let event = Event { payload: payload.get(), invoked_function_arn: &context.invoked_function_arn };
+    // Boxed: the nested future types exceed the compiler's recursion limit.
+    let response = AssertUnwindSafe(Box::pin(handler.handle(event, &notes)))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_panic| Err(Fault::Internal(Cause::code("panic"))));
+    let panicked_at = take_place();
+    let ended = Handled {
+        request_id: &context.request_id,
+        fault: response.as_ref().err(),
+        panicked_at: panicked_at.as_deref(),
+    };
+    log::handled::<H>(&ended, handler.report(&ended, notes));
+    response.map_err(|fault| Diagnostic {
+        error_type: fault.error_type().to_owned(),
+        error_message: fault.message().to_owned(),
+    })
+}
+
+/// Where a panic occurred, until the event that it ended is logged. Its message is dropped: it may quote what was being
+/// worked on.
 static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
 
 fn remember_place(panic: &PanicHookInfo<'_>) {
@@ -57,115 +145,94 @@ fn remember_place(panic: &PanicHookInfo<'_>) {
     *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = place;
 }
 
-fn panicked_at() -> Option<String> {
+fn take_place() -> Option<String> {
     PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// Builds an operation from the settings and serves it until Lambda ends the process.
-pub fn serve<O: Operation>(build: impl FnOnce(&Settings<'_>) -> Result<O, StartError>) -> ExitCode {
-    std::panic::set_hook(Box::new(remember_place));
-    let served = catch_unwind(AssertUnwindSafe(|| start(build)))
-        .unwrap_or_else(|_panic| Err(StartError::Panic(panicked_at().unwrap_or_default())));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::not_started(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn start<O: Operation>(build: impl FnOnce(&Settings<'_>) -> Result<O, StartError>) -> Result<(), StartError> {
-    // Lambda gives an environment one call at a time, so one thread serves it; hashing gets its own.
-    let event_loop =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| StartError::Runtime)?;
-    event_loop.block_on(async {
-        let settings = Settings::from_environment();
-        let (operation, audit) = (build(&settings)?, settings.audit_key()?);
-        let (operation, audit) = (&operation, &audit);
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| call(operation, audit, event)))
-            .await
-            .map_err(|_| StartError::Runtime)
-    })
-}
-
-/// One call: run, log, answer.
-async fn call<O: Operation>(
-    operation: &O,
-    audit: &Key,
-    event: LambdaEvent<Box<RawValue>>,
-) -> Result<Value, Diagnostic> {
-    let began = Instant::now();
-    let trail = Trail::new(|| began.elapsed());
-    // In a box, because futures within futures have types too deep for the compiler.
-    let outcome = AssertUnwindSafe(Box::pin(handle(operation, event.payload.get(), &trail)))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_panic| Err(Fault::Internal(Cause::code("panic"))));
-    let mut nonce = [0; NONCE_BYTES];
-    SystemEntropy.fill(&mut nonce);
-    let call = log::Call {
-        contract: O::CONTRACT,
-        request_id: &event.context.request_id,
-        outcome: &outcome,
-        findings: trail.findings(),
-        panicked_at: panicked_at(),
-    };
-    log::called(&call, audit, nonce);
-    match outcome {
-        Ok(answer) => Ok(Answer::to_json(&answer, O::CONTRACT)),
-        Err(fault) => {
-            Err(Diagnostic { error_type: fault.error_type().to_owned(), error_message: fault.message().to_owned() })
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use lambda_runtime::Context;
-    use latchkey_auth::{Contract, Refusal};
+    use serde::Deserialize;
+    use serde_json::json;
+    use std::cell::Cell;
 
-    /// Panics over every payload but an empty object.
-    struct Panics;
+    /// Counts the records of a stream, and panics over one that is not a number.
+    struct CountRecords;
 
-    impl Operation for Panics {
-        const CONTRACT: Contract = Contract { name: "panics", flag: "done" };
+    #[derive(Deserialize)]
+    struct Batch {
+        records: Vec<Value>,
+    }
 
-        type Request = String;
+    impl Handler for CountRecords {
+        const NAME: &'static str = "countRecords";
 
-        fn parse(&self, payload: &str) -> Result<String, Refusal> {
-            Ok(payload.to_owned())
+        type StartError = &'static str;
+
+        type Notes<'a> = Cell<usize>;
+
+        fn start(_settings: &Settings<'_>) -> Result<Self, Self::StartError> {
+            Ok(Self)
         }
 
-        async fn run(&self, request: String, _trail: &Trail<'_>) -> Result<Answer, Fault> {
-            assert!(request == "{}", "the payload is {request}");
-            Ok(Answer::Done)
+        fn notes(&self) -> Self::Notes<'_> {
+            Cell::new(0)
+        }
+
+        async fn handle(&self, event: Event<'_>, counted: &Self::Notes<'_>) -> Result<Value, Fault> {
+            let batch: Batch =
+                serde_json::from_str(event.payload).map_err(|_| Fault::Internal(Cause::code("batch")))?;
+            for record in batch.records {
+                assert!(record.is_number(), "the record is {record}");
+                counted.set(counted.get() + 1);
+            }
+            Ok(json!({ "batchItemFailures": [] }))
+        }
+
+        fn report(&self, handled: &Handled<'_>, counted: Self::Notes<'_>) -> Report {
+            let outcome = if handled.fault.is_some() { "fault" } else { "done" };
+            // What the test reads; a handler of a real stream would log nothing but the outcome.
+            REPORTED.set((counted.get(), handled.panicked_at.map(str::to_owned)));
+            Report { outcome, reason: None, audit: None }
         }
     }
 
-    async fn answer(payload: &str) -> Result<Value, Diagnostic> {
-        let key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    thread_local! {
+        static REPORTED: Cell<(usize, Option<String>)> = const { Cell::new((0, None)) };
+    }
+
+    /// One event at a time, as in Lambda: the place of a panic belongs to the event that is handled.
+    fn respond(payload: &str) -> Result<Value, Diagnostic> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let event_loop = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let payload = RawValue::from_string(payload.to_owned()).unwrap();
-        call(&Panics, &key, LambdaEvent::new(payload, Context::default())).await
+        event_loop.block_on(handle(&CountRecords, LambdaEvent::new(payload, Context::default())))
+    }
+
+    #[test]
+    fn events_other_than_operations_are_served_under_the_same_rules() {
+        assert_eq!(respond(r#"{"records":[1,2,3]}"#).unwrap(), json!({ "batchItemFailures": [] }));
+        assert_eq!(REPORTED.take(), (3, None));
+        let fault = respond(r#"{"records":"marked"}"#).unwrap_err();
+        assert_eq!(fault.error_type, "InternalFault");
+        assert_eq!(fault.error_message, "Something went wrong inside the service. Tell its operator.");
     }
 
     #[test]
     fn a_panic_ends_one_call_as_a_fault_that_quotes_nothing_and_the_next_call_works() {
-        let event_loop = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        event_loop.block_on(async {
-            let fault = answer(r#"{"password":"marked"}"#).await.unwrap_err();
-            assert_eq!(fault.error_type, "InternalFault");
-            assert_eq!(fault.error_message, "Something went wrong inside the service. Tell its operator.");
-            assert_eq!(answer("{}").await.unwrap(), serde_json::json!({ "done": true }));
-        });
-        // What the operator is told: the place, and no word of the message.
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(remember_place));
-        let panicked = catch_unwind(|| panic!("marked"));
+        let fault = respond(r#"{"records":[1,"marked"]}"#).unwrap_err();
         std::panic::set_hook(before);
-        assert!(panicked.is_err());
-        let place = panicked_at().unwrap();
+        assert_eq!(fault.error_type, "InternalFault");
+        assert_eq!(fault.error_message, "Something went wrong inside the service. Tell its operator.");
+        // The operator learns the place and nothing of the message; the notes outlived the panic.
+        let (counted, place) = REPORTED.take();
+        let place = place.unwrap();
+        assert_eq!(counted, 1);
         assert!(place.contains("lib.rs:") && !place.contains("marked"), "{place}");
+        assert!(respond(r#"{"records":[]}"#).is_ok(), "the next event is handled");
     }
 }

@@ -1,4 +1,4 @@
-//! How each system writes a hash as text. All of them end as a function, a salt and what came out.
+//! The text forms of password hashes. Each is parsed into a function, a salt and an output.
 //!
 //! | form | written by |
 //! |---|---|
@@ -18,17 +18,17 @@ pub(crate) const PBKDF2_SHA512: &str = "pbkdf2-sha512";
 pub(crate) const PBKDF2_SHA256: &str = "pbkdf2-sha256";
 pub(crate) const ARGON2ID: &str = "argon2id";
 
-/// A hash taken apart.
+/// A parsed hash.
 pub(crate) struct Parsed {
     pub(crate) function: Function,
     pub(crate) salt: Vec<u8>,
     pub(crate) output: Zeroizing<Vec<u8>>,
-    /// Whether the password goes in as Latchkey normalizes it, or as it came: other systems do not normalize.
+    /// Whether the password is normalized before it is hashed. Other systems do not normalize.
     pub(crate) normalized: bool,
 }
 
 impl Parsed {
-    /// `None` where the text is of no known form, or of one with impossible values.
+    /// Parses a hash. `None` if its form is unknown or its values are impossible.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let parsed = match text.split('$').collect::<Vec<_>>()[..] {
             ["", "2a" | "2b" | "2y", cost, rest] | ["bcrypt", "", "2a" | "2b" | "2y", cost, rest] => bcrypt(cost, rest),
@@ -62,7 +62,7 @@ fn phc(text: &str) -> Option<Parsed> {
         "scrypt" => Function::Scrypt { log_n: u8::try_from(number("ln")?).ok()?, r: number("r")?, p: number("p")? },
         _ => return None,
     };
-    // What is not understood, or stands twice, could mean another hash than the one that would be derived.
+    // An unknown or repeated parameter could mean another hash than the one we would derive.
     let (names, versioned): (&[_], _) = match function {
         Function::Pbkdf2 { .. } => (&["i", "l"], false),
         Function::Argon2 { .. } => (&["m", "t", "p"], true),
@@ -79,12 +79,12 @@ fn phc(text: &str) -> Option<Parsed> {
     length.is_none_or(|bytes| bytes == Some(output.len())).then_some(Parsed { function, salt, output, normalized })
 }
 
-/// A number in the one way to write it: `parse` alone takes a sign, and zeros before.
+/// Parses a number in its only valid form: `parse` alone accepts a sign and leading zeros.
 fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
-/// `$2b$10$` and then 22 characters of salt and 31 of hash, in an alphabet of its own.
+/// `$2b$10$`, followed by 22 characters of salt and 31 of hash in bcrypt's own base64 alphabet.
 fn bcrypt(cost: &str, rest: &str) -> Option<Parsed> {
     const LAX: base64::engine::GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
     const BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LAX);
@@ -100,7 +100,7 @@ fn bcrypt(cost: &str, rest: &str) -> Option<Parsed> {
     })
 }
 
-/// Django's `salt` is text, and that text went into the derivation.
+/// Django's `salt` is text, and the derivation uses that text.
 fn django(prf: Prf, rounds: &str, salt: &str, hash: &str) -> Option<Parsed> {
     Some(Parsed {
         function: Function::Pbkdf2 { prf, rounds: number(rounds)? },
@@ -110,8 +110,8 @@ fn django(prf: Prf, rounds: &str, salt: &str, hash: &str) -> Option<Parsed> {
     })
 }
 
-/// Version 2: 0, salt (16), hash (32). Version 3: 1, then as 32-bit numbers in network order the pseudo-random function,
-/// the rounds and the salt's length, then salt and hash.
+/// Version 2 is a 0, 16 bytes of salt and 32 bytes of hash. Version 3 is a 1, the pseudo-random function, the rounds and the
+/// length of the salt as 32-bit numbers in network order, then the salt and the hash.
 fn asp_net(text: &str) -> Option<Parsed> {
     let bytes = Zeroizing::new(BASE64_STANDARD.decode(text).ok()?);
     let (prf, rounds, salt, output) = match *bytes.as_slice() {
@@ -129,7 +129,7 @@ fn asp_net(text: &str) -> Option<Parsed> {
         }
         _ => return None,
     };
-    // What ASP.NET itself makes has 16 bytes of each; it accepts no less.
+    // ASP.NET writes 16 bytes of salt, and accepts no fewer.
     if salt.len() < 16 {
         return None;
     }

@@ -1,11 +1,11 @@
-//! The key derivation functions that a stored hash may come from, ours and other systems'.
+//! The key derivation functions of stored hashes, our own and those of other systems.
 
 use crate::scheme::{ARGON2ID_COST, MOST_ROUNDS, Scheme};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
-/// A function with its cost, within bounds that a Lambda function can finish.
+/// A function with its cost, within bounds that a Lambda function can afford.
 #[derive(Clone, Debug)]
 pub(crate) enum Function {
     Pbkdf2 { prf: Prf, rounds: u32 },
@@ -14,7 +14,7 @@ pub(crate) enum Function {
     Bcrypt { cost: u32 },
 }
 
-/// What PBKDF2 runs: HMAC with one of these.
+/// The hash function of the HMAC in PBKDF2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prf {
     Sha1,
@@ -23,7 +23,7 @@ pub(crate) enum Prf {
 }
 
 impl Prf {
-    /// Bytes of a block.
+    /// The length of a block of output.
     fn bytes(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -36,22 +36,22 @@ impl Prf {
 /// KiB of memory, passes, lanes.
 pub(crate) type Argon2Cost = (u32, u32, u32);
 
-/// The most memory that a hash may ask for, in bytes: functions have 1,769 MB.
+/// The most memory that a hash may use, in bytes: functions have 1,769 MB.
 const MOST_MEMORY: u64 = 1 << 30;
 
-/// The most bcrypt may cost: 2^15 rounds take some two seconds.
+/// The highest cost of bcrypt: 2^15 rounds take about two seconds.
 const MOST_BCRYPT_COST: u32 = 15;
 
-/// bcrypt takes 72 bytes of a password, of which the last may be a terminating zero.
+/// bcrypt uses the first 72 bytes of a password, including the terminating zero if it fits.
 const BCRYPT_BYTES: usize = 72;
 
 impl Function {
-    /// `None` where the cost is beyond what can be finished, or where [`Self::derive`] would not accept it with a salt
-    /// and an output of so many bytes.
+    /// Returns `None` if the cost is out of bounds, or if [`Self::derive`] would not accept it with a salt and an output of
+    /// these lengths.
     pub(crate) fn within_bounds(self, salt: usize, output: usize) -> Option<Self> {
         let within = match self {
             Self::Pbkdf2 { prf, rounds } => {
-                // Every block of the output takes all the rounds.
+                // Each block of the output takes all rounds.
                 let all = u64::from(rounds).saturating_mul(output.div_ceil(prf.bytes()) as u64);
                 (1..=u64::from(MOST_ROUNDS)).contains(&all)
             }
@@ -67,7 +67,7 @@ impl Function {
                 let (block, lanes) = (128 * u64::from(r), u64::from(p));
                 let mixed = (log_n < 40).then(|| (1_u64 << log_n).saturating_mul(block));
                 mixed.is_some_and(|mixed| {
-                    // One block for each lane, beside those that are mixed.
+                    // One block per lane, in addition to those that are mixed.
                     mixed.saturating_add(block.saturating_mul(lanes)) <= MOST_MEMORY
                         && mixed.saturating_mul(lanes) <= 4 * MOST_MEMORY
                         && scrypt::Params::new(log_n, r, p).is_ok()
@@ -78,7 +78,7 @@ impl Function {
         within.then_some(self)
     }
 
-    /// Derives so many bytes. `None` where the function does not accept the cost or the lengths.
+    /// Derives this many bytes. `None` if the function does not accept the cost or the lengths.
     pub(crate) fn derive(&self, password: &[u8], salt: &[u8], bytes: usize) -> Option<Zeroizing<Vec<u8>>> {
         match *self {
             Self::Pbkdf2 { prf, rounds } => Some(pbkdf2(prf, password, salt, rounds, bytes)),
@@ -92,7 +92,7 @@ impl Function {
         }
     }
 
-    /// Whether a hash of this function is as good as a new one under the scheme.
+    /// Returns true if a hash of this function is as good as a new one under the scheme.
     pub(crate) fn satisfies(&self, scheme: Scheme) -> bool {
         match (self, scheme) {
             (Self::Pbkdf2 { prf: Prf::Sha512, rounds }, Scheme::Pbkdf2Sha512(least))
@@ -109,8 +109,8 @@ impl Function {
         }
     }
 
-    /// How many rounds of the scheme's own function are left until a check has cost as much as one under the scheme.
-    /// None where the functions differ: their costs cannot be compared.
+    /// The rounds of the scheme's own function that remain until a check has cost as much as one under the scheme. `None` if
+    /// the functions differ, since their costs cannot be compared.
     pub(crate) fn rounds_left(&self, output_bytes: usize, scheme: Scheme) -> Option<(Prf, u32)> {
         let (prf, rounds, whole) = match (self, scheme) {
             (Self::Pbkdf2 { prf: prf @ Prf::Sha512, rounds }, Scheme::Pbkdf2Sha512(least))
@@ -149,8 +149,8 @@ pub(crate) fn argon2(
     Some(key)
 }
 
-/// The password goes in with a terminating zero, as far as it fits, as in every implementation of `$2a$` to `$2y$`. What
-/// is beyond 72 bytes never went into such a hash; the next login replaces it by one that takes all.
+/// The password is hashed with a terminating zero, as far as it fits, like in every implementation of `$2a$` to `$2y$`. Such
+/// a hash ignores what is beyond 72 bytes; the next login replaces it by one that does not.
 fn bcrypt(cost: u32, password: &[u8], salt: &[u8], bytes: usize) -> Option<Zeroizing<Vec<u8>>> {
     let mut key = Zeroizing::new([password, &[0]].concat());
     key.truncate(BCRYPT_BYTES);
@@ -161,14 +161,14 @@ fn bcrypt(cost: u32, password: &[u8], salt: &[u8], bytes: usize) -> Option<Zeroi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SampleHash;
+    use crate::LegacyHash;
 
     #[test]
     fn a_cheap_hash_of_the_schemes_own_function_leaves_the_rest_of_its_rounds() {
         let scheme = Scheme::default();
         let of = |prf, rounds| Function::Pbkdf2 { prf, rounds };
         // Eight blocks of 64 bytes, 4,096 rounds each.
-        assert_eq!(SampleHash::function().rounds_left(SampleHash::BYTES, scheme), Some((Prf::Sha512, 177_232)));
+        assert_eq!(LegacyHash::function().rounds_left(LegacyHash::BYTES, scheme), Some((Prf::Sha512, 177_232)));
         assert_eq!(of(Prf::Sha512, 10_000).rounds_left(32, scheme), Some((Prf::Sha512, 200_000)));
         assert_eq!(of(Prf::Sha512, 210_000).rounds_left(64, scheme), None);
         assert_eq!(of(Prf::Sha512, 20_000_000).rounds_left(4_096, scheme), None);

@@ -1,11 +1,11 @@
-//! The schemes that new passwords are hashed under, with their floors.
+//! The schemes for new password hashes, with their floors.
 
 use crate::function::{Argon2Cost, Prf, argon2, pbkdf2};
 use zeroize::Zeroizing;
 
 /// A key derivation function with its cost.
 ///
-/// Values can only be made at or above the floor, so a weaker one cannot be configured by mistake.
+/// A scheme cannot be constructed below its floor, so a weaker one cannot be configured by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// PBKDF2-HMAC-SHA-512 (RFC 8018), 64 bytes of output.
@@ -16,15 +16,15 @@ pub enum Scheme {
     Argon2id,
 }
 
-/// PBKDF2 rounds that have passed a floor.
+/// A number of PBKDF2 rounds at or above the floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rounds(u32);
 
-/// Fewer rounds were asked for than the scheme's floor, or more than a function can finish.
+/// The number of rounds is below the scheme's floor, or more than a function can afford.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("from {floor} to {MOST_ROUNDS} rounds")]
 pub struct RoundsOutOfRange {
-    /// The least that is accepted.
+    /// The lowest number that is accepted.
     pub floor: u32,
 }
 
@@ -32,7 +32,7 @@ pub struct RoundsOutOfRange {
 /// with two passes.
 pub(crate) const ARGON2ID_COST: Argon2Cost = (19 * 1024, 2, 1);
 
-/// More rounds than this, some ten seconds of one core, would hold a function until its timeout.
+/// The most rounds: about ten seconds of one core. More would keep a function busy until its timeout.
 pub(crate) const MOST_ROUNDS: u32 = 20_000_000;
 
 impl Scheme {
@@ -51,7 +51,7 @@ impl Scheme {
         Rounds::within(rounds, Self::PBKDF2_SHA256_FLOOR).map(Self::Pbkdf2Sha256)
     }
 
-    /// How many bytes a new hash has.
+    /// The length of a new hash in bytes.
     pub(crate) fn output_bytes(self) -> usize {
         match self {
             Self::Pbkdf2Sha512(_) => 64,

@@ -1,41 +1,41 @@
-//! Password hashes as the table holds them.
+//! Password hashes as they are stored.
 
 use crate::forms::{ARGON2ID, PBKDF2_SHA256, PBKDF2_SHA512, Parsed};
 use crate::function::pbkdf2;
 use crate::scheme::{ARGON2ID_COST, Scheme};
-use crate::{SALT_BYTES, SampleHash};
+use crate::{LegacyHash, SALT_BYTES};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use std::fmt;
 use std::hint::black_box;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// A password hash as one text: a PHC string where Latchkey made it, or another system's form.
+/// A password hash in one text: a PHC string of Latchkey's own, or the form of another system.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct PasswordHash(String);
 
 /// Any form of password hash that a record may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredHash {
-    /// One text that says what it is: Latchkey's own form, or another system's.
+    /// A text that describes itself: Latchkey's own form, or another system's.
     Encoded(PasswordHash),
-    /// The form of the SampleAuth sample.
-    Sample(SampleHash),
+    /// The form of a legacy record.
+    Legacy(LegacyHash),
 }
 
-/// A stored hash is of no known form, or of a known one with impossible values.
+/// A stored hash has an unknown form, or a known one with impossible values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored password hash is of no known form")]
 pub struct Malformed;
 
 impl PasswordHash {
-    /// Takes a text out of the table. What it says is looked at when a password is verified.
+    /// Takes a text from the table. It is parsed when a password is checked.
     #[must_use]
     pub fn from_stored(phc: String) -> Self {
         Self(phc)
     }
 
-    /// The text. It belongs in the table and nowhere else.
+    /// The text, for the table and nothing else.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -49,7 +49,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    /// Whether [`StoredHash::matches`] would know this form.
+    /// Returns true if [`StoredHash::matches`] knows this form.
     #[must_use]
     pub fn is_known(&self) -> bool {
         Parsed::parse(&self.0).is_some()
@@ -57,25 +57,26 @@ impl PasswordHash {
 }
 
 impl StoredHash {
-    /// A hash under a scheme that no password made. To verify one against it is the same work, along the same way, as
-    /// against a hash that is in the table.
+    /// A hash under a scheme that no password matches. Checking a password against it takes the same work as checking it
+    /// against a stored hash.
     #[must_use]
     pub fn decoy(scheme: Scheme) -> Self {
         Self::Encoded(encode(scheme, &[0; SALT_BYTES], &vec![0; scheme.output_bytes()]))
     }
 
-    /// Whether the password went in as Latchkey normalizes it. Other systems, the sample among them, hash it as it came.
+    /// Returns true if the password was normalized before it was hashed. Only Latchkey does that; other systems hash it as it
+    /// was typed.
     #[must_use]
     pub fn is_of_normalized(&self) -> bool {
         match self {
             Self::Encoded(hash) => Parsed::parse(hash.as_str()).is_none_or(|parsed| parsed.normalized),
-            Self::Sample(_) => false,
+            Self::Legacy(_) => false,
         }
     }
 
-    /// Whether this password made this hash. Takes as long as making it did, and compares in constant time. Where the
-    /// hash is of the scheme's own function with fewer rounds, the rounds that are left are run as well: the time does
-    /// not tell an old hash from a new one, or from a [decoy](Self::decoy).
+    /// Returns true if the password matches this hash. Compares in constant time. If the hash has the scheme's own function
+    /// with fewer rounds, the remaining rounds are run as well, so that the time does not distinguish an old hash from a new
+    /// one, or from a [decoy](Self::decoy).
     pub fn matches(&self, password: &[u8], scheme: Scheme) -> Result<bool, Malformed> {
         let (matches, left) = match self {
             Self::Encoded(hash) => {
@@ -83,8 +84,8 @@ impl StoredHash {
                 let derived = function.derive(password, &salt, output.len()).ok_or(Malformed)?;
                 (derived.ct_eq(&output).into(), function.rounds_left(output.len(), scheme))
             }
-            Self::Sample(hash) => {
-                (hash.matches(password), SampleHash::function().rounds_left(SampleHash::BYTES, scheme))
+            Self::Legacy(hash) => {
+                (hash.matches(password), LegacyHash::function().rounds_left(LegacyHash::BYTES, scheme))
             }
         };
         if let Some((prf, rounds)) = left {
@@ -93,14 +94,14 @@ impl StoredHash {
         Ok(matches)
     }
 
-    /// Whether a new hash would be better: this one is of another function or another form, or cost less to make. The
+    /// Returns true if a new hash would be better, because this one has another function, another form or a lower cost. The
     /// next successful login replaces it.
     #[must_use]
     pub fn needs_renewal(&self, scheme: Scheme) -> bool {
         match self {
             Self::Encoded(hash) => !Parsed::parse(hash.as_str())
                 .is_some_and(|parsed| parsed.normalized && parsed.function.satisfies(scheme)),
-            Self::Sample(_) => true,
+            Self::Legacy(_) => true,
         }
     }
 }
@@ -115,7 +116,7 @@ pub(crate) fn encode(scheme: Scheme, salt: &[u8], key: &[u8]) -> PasswordHash {
             format!("{ARGON2ID}$v=19$m={memory},t={passes},p={lanes}")
         }
     };
-    // The PHC form of base64 has no padding.
+    // Base64 in PHC strings has no padding.
     let salt = BASE64_STANDARD_NO_PAD.encode(salt);
     let key = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(key));
     PasswordHash(format!("${parameters}${salt}${}", *key))

@@ -2,9 +2,9 @@
 //!
 //! The vectors come from other implementations, so that a mistake here cannot agree with itself: the
 //! PBKDF2 ones from OpenSSL (Python's `hashlib.pbkdf2_hmac`), the Argon2id one from the reference
-//! implementation (`argon2-cffi`), the sample's from Node.js's `crypto.pbkdf2`, which is what the sample calls.
+//! implementation (`argon2-cffi`), the legacy hash from Node.js's `crypto.pbkdf2`, which is what the SampleAuth sample calls.
 
-use latchkey_salting::{PasswordHash, SALT_BYTES, SampleHash, Scheme, StoredHash, hash};
+use latchkey_salting::{LegacyHash, PasswordHash, SALT_BYTES, Scheme, StoredHash, hash};
 use proptest::prelude::*;
 
 const PASSWORD: &[u8] = "correct horse é".as_bytes();
@@ -27,9 +27,9 @@ fn stored(phc: &str) -> StoredHash {
     StoredHash::Encoded(PasswordHash::from_stored(phc.to_owned()))
 }
 
-fn sample() -> SampleHash {
+fn legacy() -> LegacyHash {
     let (salt, hash) = include_str!("sample_vector.txt").trim().split_once('\n').expect("two lines");
-    SampleHash { hash: hash.to_owned(), salt: salt.to_owned() }
+    LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() }
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn a_hash_verifies_with_its_password_and_with_no_other() {
 }
 
 #[test]
-fn a_hash_of_the_sample_verifies() {
-    assert!(sample().matches(b"wonderland"));
-    assert!(!sample().matches(b"wonderlanD"));
-    assert!(!SampleHash { salt: "other".to_owned(), hash: sample().hash.clone() }.matches(b"wonderland"));
+fn a_legacy_hash_verifies() {
+    assert!(legacy().matches(b"wonderland"));
+    assert!(!legacy().matches(b"wonderlanD"));
+    assert!(!LegacyHash { salt: "other".to_owned(), hash: legacy().hash.clone() }.matches(b"wonderland"));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_weaker_or_older_hash_asks_for_renewal() {
     assert!(stored(SHA256).needs_renewal(default));
     assert!(!stored(ARGON2ID).needs_renewal(Scheme::Argon2id));
     assert!(stored(&ARGON2ID.replace("t=2", "t=1")).needs_renewal(Scheme::Argon2id));
-    assert!(StoredHash::Sample(sample()).needs_renewal(default));
+    assert!(StoredHash::Legacy(legacy()).needs_renewal(default));
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn a_damaged_hash_is_an_error_and_no_match() {
 
 #[test]
 fn nothing_of_a_hash_is_printed_by_debug() {
-    let printed = format!("{:?} {:?}", stored(SHA512), StoredHash::Sample(sample()));
-    assert_eq!(printed, "Encoded(PasswordHash([redacted])) Sample(SampleHash([redacted]))");
+    let printed = format!("{:?} {:?}", stored(SHA512), StoredHash::Legacy(legacy()));
+    assert_eq!(printed, "Encoded(PasswordHash([redacted])) Legacy(LegacyHash([redacted]))");
 }
 
 proptest! {

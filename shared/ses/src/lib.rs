@@ -1,15 +1,16 @@
-//! Mails through Amazon SES, as text and HTML.
+//! Mail through Amazon SES, as text and HTML.
 
 use aws_sdk_ses::Client;
 use aws_sdk_ses::error::BuildError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
-use latchkey_auth::{Cause, Email, Fault, Mail, Mailer};
-use latchkey_aws::{SdkConfig, Service};
+use latchkey_auth::services::SendMail;
+use latchkey_auth::{Cause, Email, Fault, Mail};
+use latchkey_aws::{SdkConfig, WarmUp};
 
-/// What the endpoints of SES begin with.
+/// The first label of SES's endpoints.
 const ENDPOINT: &str = "email";
 
-/// The sender.
+/// Sends mail from one address.
 #[derive(Clone, Debug)]
 pub struct SesMailer {
     client: latchkey_aws::Client<Client>,
@@ -17,16 +18,16 @@ pub struct SesMailer {
 }
 
 impl SesMailer {
-    /// Sends from this address, which SES knows as a verified identity.
+    /// Creates a mailer for this sender, which must be a verified identity of SES.
     #[must_use]
     pub fn new(aws: &SdkConfig, sender: String) -> Self {
         Self { client: latchkey_aws::client(aws, Client::new), sender }
     }
 
-    /// The service, of which a call uses so many connections at once.
+    /// Creates the client and opens this many connections ahead of the first call; nothing if there are none to open.
     #[must_use]
-    pub fn service(&self, connections: usize) -> Service {
-        Service::new(ENDPOINT, connections, &self.client)
+    pub fn warm_up(&self, connections: usize) -> Option<WarmUp> {
+        WarmUp::new(ENDPOINT, connections, &self.client)
     }
 }
 
@@ -39,8 +40,8 @@ fn message(mail: &Mail) -> Result<Message, BuildError> {
     Ok(Message::builder().subject(content(&mail.subject)?).body(body).build())
 }
 
-impl Mailer for SesMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), Fault> {
+impl SendMail for SesMailer {
+    async fn send_mail(&self, mail: &Mail) -> Result<(), Fault> {
         let message = message(mail).map_err(|_| Fault::Mailer(Cause::code("message")))?;
         self.client
             .send_email()
@@ -53,9 +54,9 @@ impl Mailer for SesMailer {
         Ok(())
     }
 
-    /// Amazon's own mailbox simulator: SES takes these mails in the same way, delivers them to nobody, and counts them
-    /// neither as bounces nor against the daily quota. It answers in the sandbox too.
-    fn nowhere(&self) -> Email {
+    /// Amazon's mailbox simulator: SES accepts this mail like any other, delivers it to nobody, and counts it neither as a
+    /// bounce nor against the daily quota. It works in the sandbox too.
+    fn decoy_recipient(&self) -> Email {
         Email::parse("success@simulator.amazonses.com").expect("it is an address")
     }
 }

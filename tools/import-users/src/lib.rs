@@ -1,4 +1,4 @@
-//! Brings users along: each line of a file is judged, and written under a condition that changes nothing in the table.
+//! Imports users: each line of a file is parsed, and written under a condition that never changes an existing item.
 
 mod line;
 mod progress;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// Why an import stopped, in one line with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
-    /// The users' file, or one beside it.
+    /// The users' file, or a file beside it, cannot be read or written.
     #[error("{file}: {error}")]
     File {
         /// Which.
@@ -29,7 +29,7 @@ pub enum Stopped {
         /// Why.
         error: io::Error,
     },
-    /// The file is another one by now.
+    /// The file has changed since the import began.
     #[error(
         "{0} has changed since its import began: put it back, or delete {0}.progress to begin again, which changes nothing in the table"
     )]
@@ -44,14 +44,14 @@ pub enum Stopped {
     },
 }
 
-/// How many writes are under way at once.
+/// The number of concurrent writes.
 const AT_ONCE: usize = 32;
 
-/// How often progress is kept and, where there is no terminal, said.
+/// How often progress is saved and, without a terminal, reported.
 const KEPT: Duration = Duration::from_secs(1);
 const SAID: Duration = Duration::from_secs(10);
 
-/// Where refused lines are reported: a line of JSON for each, with its number and the reason.
+/// The report of refused lines: a line of JSON for each, with its number and the reason.
 #[must_use]
 pub fn report_path(users: &Path) -> PathBuf {
     progress::beside(users, "report.jsonl")
@@ -80,7 +80,7 @@ pub async fn import(table: &DynamoUsers, users: &Path) -> Result<Progress, Stopp
     let mut seen = HashSet::new();
     let mut read = 0;
     let lines = BufReader::new(file).split(b'\n').zip(1_u64..);
-    let judged = lines.filter_map(|(line, number)| {
+    let parsed = lines.filter_map(|(line, number)| {
         let line = match line {
             Ok(line) => line,
             Err(error) => return Some((number, read, Err(error))),
@@ -92,10 +92,10 @@ pub async fn import(table: &DynamoUsers, users: &Path) -> Result<Progress, Stopp
         }
         let line = Line::parse(text.trim())
             .and_then(|line| if seen.insert(short(&line.email)) { Ok(line) } else { Err(Refusal::Repeated) });
-        // Lines that were done are read all the same: their addresses may stand in later ones.
+        // Lines that were imported before are read too: their addresses may be repeated in later ones.
         (number > begun).then_some((number, read, Ok(Some(line))))
     });
-    let mut outcomes = stream::iter(judged)
+    let mut outcomes = stream::iter(parsed)
         .map(|(number, read, line)| async move {
             let outcome = match line {
                 Ok(None) => Ok(None),
@@ -151,7 +151,7 @@ async fn store(table: &DynamoUsers, line: Line) -> Result<Imported, Fault> {
     table.import(&user).await
 }
 
-/// What a set of many millions of addresses has room for.
+/// A short hash, so that a set of many millions of addresses fits into memory.
 fn short(email: &Email) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -1,24 +1,24 @@
 //! A line of the file: JSON with `email`, `hash`, and if you have them `salt`, `verified`, `name`.
 
 use latchkey_auth::{Email, Name};
-use latchkey_salting::{PasswordHash, SampleHash, StoredHash};
+use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
 use serde::Deserialize;
 use std::fmt;
 
 /// Why a line is not imported. It never quotes the line, which holds a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not one JSON object with the documented fields.
+    /// The line is not a JSON object with the documented fields.
     Form,
-    /// No e-mail address.
+    /// The email address is invalid.
     Email,
-    /// Longer than 100 characters, or with control characters.
+    /// The name is longer than 100 characters, or has control characters.
     Name,
-    /// No hash of a known form, or one that costs more than a function can pay.
+    /// The hash has no known form, or costs more than a function can afford.
     Hash,
-    /// The address stands in an earlier line.
+    /// The address was in an earlier line.
     Repeated,
-    /// The address has another account in the table, which stays as it is.
+    /// The table has another account of this address, which is left as it is.
     Taken,
 }
 
@@ -51,11 +51,11 @@ struct Fields {
 pub struct Line {
     /// The canonical address.
     pub email: Email,
-    /// Of a known form.
+    /// A hash of a known form.
     pub password: StoredHash,
-    /// Whether the mailbox was proven. No, if the line does not say.
+    /// Whether the address was verified; false if the line does not say.
     pub verified: bool,
-    /// If given.
+    /// The name, if there is one.
     pub name: Option<Name>,
 }
 
@@ -66,9 +66,9 @@ impl Line {
         let email = Email::parse(&email).map_err(|_| Refusal::Email)?;
         let name = name.as_deref().map(Name::parse).transpose().map_err(|_| Refusal::Name)?.flatten();
         let password = if let Some(salt) = salt {
-            // Only the sample keeps its salt apart.
-            let sample = SampleHash { hash, salt };
-            sample.is_whole().then_some(StoredHash::Sample(sample))
+            // Only legacy records, of the SampleAuth sample, store the salt separately.
+            let legacy = LegacyHash { hash, salt };
+            legacy.is_whole().then_some(StoredHash::Legacy(legacy))
         } else {
             let hash = PasswordHash::from_stored(hash);
             hash.is_known().then_some(StoredHash::Encoded(hash))
@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_judged_without_a_panic(text in "\\PC*") {
+        fn any_line_is_parsed_without_a_panic(text in "\\PC*") {
             let _ = Line::parse(&text);
         }
     }

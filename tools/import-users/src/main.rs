@@ -1,4 +1,4 @@
-//! `import-users TABLE FILE`: brings the users of a file of JSON lines into the table. `./import-users.sh` runs it.
+//! `import-users TABLE FILE`: imports the users of a file of JSON lines into the table. `./import-users.sh` runs it.
 
 use aws_config::BehaviorVersion;
 use aws_smithy_types::retry::RetryConfig;
@@ -19,7 +19,7 @@ enum Failed {
     #[error("usage: import-users TABLE FILE, with AWS_REGION set")]
     Usage,
     #[error(transparent)]
-    Certificates(#[from] latchkey_aws::Unusable),
+    Certificates(#[from] latchkey_aws::EnvironmentError),
     #[error("no event loop: {0}")]
     EventLoop(#[from] std::io::Error),
     #[error(transparent)]

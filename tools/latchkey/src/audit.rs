@@ -60,16 +60,16 @@ struct Line {
     audit: String,
 }
 
-/// The opened trail.
+/// The opened records.
 #[derive(Debug, Default)]
 struct Opened {
-    /// A record for each call, the oldest first.
+    /// One record per call, oldest first.
     records: Vec<Value>,
-    /// How many lines hold a record that this key does not open: they are older than the key, or forged.
+    /// The number of lines whose record this key does not open: they are older than the key, or forged.
     sealed: usize,
 }
 
-/// Opens the lines that hold a record; other lines are passed over. With an account, only its calls.
+/// Opens the records in log lines, and skips other lines. With an account, returns only its calls.
 fn open(mut events: Vec<Event>, key: &Key, account: Option<&str>) -> Opened {
     events.sort_by_key(|event| event.timestamp);
     let mut opened = Opened::default();
@@ -88,7 +88,7 @@ fn open(mut events: Vec<Event>, key: &Key, account: Option<&str>) -> Opened {
     opened
 }
 
-/// A record with its time first, and its steps in milliseconds. A step that was taken twice is added up.
+/// A record with its time first, and its steps in milliseconds. Repeated steps are added up.
 fn readable(timestamp: i64, request_id: &str, mut record: Map<String, Value>) -> Value {
     let at = DateTime::from_millis(timestamp).fmt(Format::DateTime).unwrap_or_default();
     let steps: Vec<(String, u32)> =
@@ -109,17 +109,17 @@ fn readable(timestamp: i64, request_id: &str, mut record: Map<String, Value>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use latchkey_audit::{NONCE_BYTES, Record};
+    use latchkey_audit::{AuditRecord, NONCE_BYTES};
 
     const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
     fn event(timestamp: i64, key: &Key, email: &str) -> Event {
-        let record = Record {
+        let record = AuditRecord {
             operation: "login",
             outcome: "done",
             account: Some(key.account(email)),
             steps: vec![("slot", 12), ("slot", 30), ("hash", 1_015)],
-            ..Record::default()
+            ..AuditRecord::default()
         };
         let audit = key.seal(&record, "id", [1; NONCE_BYTES]);
         Event { timestamp, message: json!({ "level": "INFO", "requestId": "id", "audit": audit }).to_string() }
