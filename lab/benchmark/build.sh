@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # How long a build from clean takes, and a redeploy after a change of one line: in one function, and in what all six are made of.
-# bench/build.sh FILE.json, for ./bench.sh. It works in a copy of the sources, so that nothing here changes.
+# lab/benchmark/build.sh FILE.json, for ./bench.sh. It works in a copy of the sources, so that nothing here changes.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 results=$(dirname "$1")
 tree=$results/tree
 rm -rf "$tree"

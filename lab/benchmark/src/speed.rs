@@ -74,7 +74,7 @@ async fn call(series: &mut Series, binary: &Path, function: &str, backends: &Bac
     let used = environment.cpu_time()? - before;
     series.cpu.push(milliseconds(used.all / WARM));
     series.hash_cpu.push(milliseconds(used.beside / WARM));
-    series.cpu_less_hash.push(milliseconds((used.all - used.beside) / WARM));
+    series.cpu_less_hash.push(milliseconds(used.all.saturating_sub(used.beside) / WARM));
     #[expect(clippy::cast_precision_loss, reason = "memory has fewer bits")]
     series.peak.push(environment.peak_memory()? as f64 / 1_048_576.0);
     Ok(())

@@ -118,7 +118,7 @@ fn measure(function: Function, rounds: usize, random: &mut StdRng) -> Measured {
 fn timed(work: impl FnOnce()) -> f64 {
     let start = thread_cpu_time();
     work();
-    (thread_cpu_time() - start).as_secs_f64() * 1e3
+    thread_cpu_time().saturating_sub(start).as_secs_f64() * 1e3
 }
 
 /// Adds a function's rows to the table, and gives them as JSON.

@@ -9,25 +9,29 @@ use anyhow::Result;
 use common::table::whole;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 /// A line: what it is called, its colour, and pixels of dash and gap for who cannot tell colours.
-type Style = (&'static str, RGBColor, Option<(i32, i32)>);
+type Style = (&'static str, RGBColor, (i32, i32));
+
+/// A dash longer than any line.
+const SOLID: (i32, i32) = (10_000, 1);
 
 const BLUE: RGBColor = RGBColor(0x09, 0x69, 0xda);
 const GREEN: RGBColor = RGBColor(0x1a, 0x7f, 0x37);
 const GREY: RGBColor = RGBColor(0x57, 0x60, 0x6a);
 
-const OFFERED: Style = ("offered", GREY, Some((7, 3)));
-const ANSWERED: Style = ("answered", BLUE, None);
-const BUSY: Style = ("at work", GREEN, None);
+const OFFERED: Style = ("offered", GREY, (7, 3));
+const ANSWERED: Style = ("answered", BLUE, SOLID);
+const BUSY: Style = ("at work", GREEN, SOLID);
 const CAUSES: [(Cause, Style); 6] = [
-    (Cause::Ids, ("GetId", BLUE, None)),
-    (Cause::Credentials, ("credentials", RGBColor(0xbc, 0x4c, 0x00), Some((7, 3)))),
-    (Cause::Tokens, ("token", GREEN, Some((2, 3)))),
-    (Cause::Concurrency, ("concurrency", RGBColor(0x82, 0x50, 0xdf), Some((10, 4)))),
-    (Cause::Scaling, ("scaling", RGBColor(0xbf, 0x39, 0x89), Some((4, 4)))),
-    (Cause::Table, ("table", GREY, Some((5, 2)))),
+    (Cause::Ids, ("GetId", BLUE, SOLID)),
+    (Cause::Credentials, ("credentials", RGBColor(0xbc, 0x4c, 0x00), (7, 3))),
+    (Cause::Tokens, ("token", GREEN, (2, 3))),
+    (Cause::Concurrency, ("concurrency", RGBColor(0x82, 0x50, 0xdf), (10, 4))),
+    (Cause::Scaling, ("scaling", RGBColor(0xbf, 0x39, 0x89), (4, 4))),
+    (Cause::Table, ("table", GREY, (5, 2))),
 ];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -77,29 +81,25 @@ where
     Y: AsRangedCoord<Value = f64>,
     Y::CoordDescType: ValueFormatter<f64>,
 {
-    let seconds = lines.iter().map(|(_, values)| values.len()).max().unwrap_or(60).next_multiple_of(10);
+    const ROOM_FOR_NAMES: usize = 25;
+    let seconds = lines.iter().map(|(_, values)| values.len()).max().unwrap_or(55).next_multiple_of(5) + ROOM_FOR_NAMES;
     let mut chart = ChartBuilder::on(area)
         .margin(6)
         .x_label_area_size(34)
         .y_label_area_size(64)
         .build_cartesian_2d(0..seconds, scale)?;
     let mut mesh = chart.configure_mesh();
-    mesh.disable_x_mesh().light_line_style(TRANSPARENT).x_desc("seconds").y_desc(unit);
+    mesh.disable_x_mesh().light_line_style(TRANSPARENT).x_desc("seconds").x_labels(9).y_desc(unit);
     mesh.y_label_formatter(&|value| whole(*value)).draw()?;
-    for ((name, colour, dash), values) in lines {
-        let style = colour.stroke_width(2);
+    for ((name, colour, (dash, gap)), values) in lines {
+        let (dash, gap, style) = (*dash, *gap, colour.stroke_width(2));
         let points = values.iter().map(|value| f64::from(*value)).enumerate();
-        let drawn = match *dash {
-            Some((dash, gap)) => chart.draw_series(DashedLineSeries::new(points, dash, gap, style))?,
-            None => chart.draw_series(LineSeries::new(points, style))?,
-        };
-        drawn.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+        let line = chart.draw_series(DashedLineSeries::new(points, dash, gap, style))?;
+        line.label(*name).legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 20, y)], dash, gap, style));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 12))
-        .draw()?;
+    if lines.len() > 1 || lines.iter().any(|((name, ..), _)| *name != BUSY.0) {
+        let mut names = chart.configure_series_labels();
+        names.position(SeriesLabelPosition::UpperRight).label_font(("sans-serif", 12)).draw()?;
+    }
     Ok(())
 }
