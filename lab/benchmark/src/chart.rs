@@ -35,7 +35,8 @@ pub(crate) fn draw(starts: &[(&str, f64)], target: f64) -> Result<String> {
             };
             root.draw(&Rectangle::new([(LEFT, y), (x(multiple), y + 18)], colour.filled()))?;
             text((*function).to_owned(), (LEFT - 10, y + 9), HPos::Right)?;
-            text(format!("{multiple:.2} \u{d7}"), (x(multiple) + 8, y + 9), HPos::Left)?;
+            // Beyond the target's line, which would cross it.
+            text(format!("{multiple:.2} \u{d7}"), (x(multiple.max(target)) + 12, y + 9), HPos::Left)?;
         }
         let line = RGBColor(0xbc, 0x4c, 0x00).stroke_width(2);
         root.draw(&PathElement::new([(x(target), TOP - 10), (x(target), bottom)], line))?;

@@ -95,7 +95,7 @@ fn print(starts: usize, all: &[(String, Series)]) {
          the function asks for it. More is without the hashes of both, which differ by themselves.\n",
         NETWORK.round_trip.as_millis()
     );
-    let header = ["", "first call, ms", "warm call, ms", "more, ms", "connections that the first call opened"];
+    let header = "| first call, ms | warm call, ms | more, ms | connections that the first call opened";
     let rows = all.iter().map(|(name, series)| {
         let Series { first, warm, more, connections } = series;
         vec![name.clone(), spread(first), spread(warm), spread(more), format!("{:.1}", mean(connections))]

@@ -25,48 +25,25 @@ struct Case {
     conditions_hold: bool,
 }
 
-struct Pair {
-    function: &'static str,
-    event: Value,
-    cases: [Case; 2],
-}
+/// A function, what it is asked, and the two cases that nobody may tell apart.
+type Pair = (&'static str, Value, [Case; 2]);
 
-fn pairs() -> Vec<Pair> {
+fn pairs() -> [Pair; 6] {
     let case = |name, item, conditions_hold| Case { name, item, conditions_hold };
     let unknown = || case("unknown", None, false);
-    let wrong = json!({ "email": EMAIL, "password": "not the password" });
+    let known = |name, verified| case(name, Some(account(verified)), true);
+    let wrong = || json!({ "email": EMAIL, "password": "not the password" });
+    let sign_up = json!({ "email": EMAIL, "password": PASSWORD });
     let token = json!({ "email": EMAIL, "lost": "not-the-token", "password": "a long enough password" });
-    vec![
-        Pair {
-            function: "login",
-            event: wrong.clone(),
-            cases: [unknown(), case("known, wrong password", Some(account(true)), true)],
-        },
-        Pair {
-            function: "login",
-            event: wrong.clone(),
-            cases: [unknown(), case("unverified, wrong password", Some(account(false)), true)],
-        },
-        Pair {
-            function: "login",
-            event: wrong,
-            cases: [unknown(), case("of the sample, wrong password", Some(sample_account()), true)],
-        },
-        Pair {
-            function: "lost-password",
-            event: json!({ "email": EMAIL }),
-            cases: [unknown(), case("known", Some(account(true)), true)],
-        },
-        Pair {
-            function: "create-user",
-            event: json!({ "email": EMAIL, "password": PASSWORD }),
-            cases: [case("new", None, true), case("taken", Some(account(true)), false)],
-        },
-        Pair {
-            function: "reset-password",
-            event: token,
-            cases: [unknown(), case("known, wrong token", Some(account(true)), true)],
-        },
+    let sample = case("of the sample, wrong password", Some(sample_account()), true);
+    let existing = case("taken", Some(account(true)), false);
+    [
+        ("login", wrong(), [unknown(), known("known, wrong password", true)]),
+        ("login", wrong(), [unknown(), known("unverified, wrong password", false)]),
+        ("login", wrong(), [unknown(), sample]),
+        ("lost-password", json!({ "email": EMAIL }), [unknown(), known("known", true)]),
+        ("create-user", sign_up, [case("new", None, true), existing]),
+        ("reset-password", token, [unknown(), known("known, wrong token", true)]),
     ]
 }
 
@@ -95,14 +72,13 @@ pub(crate) async fn run(target: &Path, count: usize) -> Result<()> {
     let mut random = StdRng::seed_from_u64(20_261_121);
     let mut lines = Vec::new();
     println!("Median difference of {count} pairs, and the p-value of a permutation test of it.\n");
-    let delayed = ["as a caller sees it", "p", "with the same delays", "p"];
-    let mut table = Table::new(["function", "case", "median", "other case", "median"].into_iter().chain(delayed));
+    let header = "function | case | median | other case | median | as a caller sees it | p | with the same delays | p";
+    let mut table = Table::new(header);
     for pair in pairs() {
-        let environment = Environment::start(&binary(target, pair.function), &variables(&backends)).await?;
-        let [name, other_name] = [pair.cases[0].name, pair.cases[1].name];
-        let mut cells =
-            vec![pair.function.to_owned(), name.to_owned(), String::new(), other_name.to_owned(), String::new()];
-        let mut line = json!({ "function": pair.function, "pairs": count, "cases": [name, other_name] });
+        let (function, _, [Case { name, .. }, Case { name: other_name, .. }]) = pair;
+        let environment = Environment::start(&binary(target, function), &variables(&backends)).await?;
+        let mut cells = vec![function.to_owned(), name.to_owned(), String::new(), other_name.to_owned(), String::new()];
+        let mut line = json!({ "function": function, "pairs": count, "cases": [name, other_name] });
         for whose in [Delays::Own, Delays::Same] {
             let times = measure(&environment, &backends, &pair, count, whose, &mut random).await?;
             let differences: Vec<f64> = times[0].iter().zip(&times[1]).map(|(one, other)| one - other).collect();
@@ -126,7 +102,7 @@ pub(crate) async fn run(target: &Path, count: usize) -> Result<()> {
 async fn measure(
     environment: &Environment,
     backends: &Backends,
-    pair: &Pair,
+    (function, event, cases): &Pair,
     count: usize,
     whose: Delays,
     random: &mut StdRng,
@@ -138,14 +114,14 @@ async fn measure(
         let first = delays(random);
         let second = if whose == Delays::Own { delays(random) } else { first.clone() };
         for (turn, delays) in [(n % 2, first), (1 - n % 2, second)] {
-            let case = &pair.cases[turn];
+            let case = &cases[turn];
             backends.behave(Behaviour {
                 delays,
                 item: case.item.clone(),
                 conditions_hold: case.conditions_hold,
                 ..Behaviour::default()
             });
-            let outcome = environment.call(pair.event.to_string()).await?;
+            let outcome = environment.call(event.to_string()).await?;
             answers[turn] = Some((outcome.failed, outcome.body));
             if n >= 5 {
                 times[turn].push(milliseconds(outcome.duration));
@@ -153,7 +129,7 @@ async fn measure(
         }
     }
     if answers[0] != answers[1] {
-        bail!("{}: the answers differ", pair.function);
+        bail!("{function}: the answers differ");
     }
     Ok(times)
 }

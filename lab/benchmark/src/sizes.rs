@@ -51,7 +51,7 @@ async fn environment(binary: &Path, share_of_core: f64, backends: &Backends) -> 
 }
 
 fn table() -> Table {
-    Table::new(std::iter::once("function".to_owned()).chain(SIZES.map(|size| format!("{size} MB"))))
+    Table::new(&format!("function | {}", SIZES.map(|size| format!("{size} MB")).join(" | ")))
 }
 
 /// Measures every function at every size, and prints the tables.

@@ -89,19 +89,11 @@ fn hash_here() -> f64 {
 
 /// The table of these series, with their names and sizes; the first one is what the others are compared with.
 fn table(first: &str, size: &str, all: &[(&str, Series, Option<u64>)]) -> Table {
-    let header = [
-        first,
-        "start",
-        "\u{d7} the first",
-        "first call",
-        "warm call",
-        "CPU a warm call",
-        "of which hash",
-        "CPU less the hash",
-        "peak memory, MiB",
-        size,
-    ];
-    Table::new(header).with(all.iter().map(|(name, series, bytes)| {
+    let header = format!(
+        "{first} | start | \u{d7} the first | first call | warm call | CPU a warm call | of which hash | CPU less the hash | \
+         peak memory, MiB | {size}"
+    );
+    Table::new(&header).with(all.iter().map(|(name, series, bytes)| {
         #[expect(clippy::cast_precision_loss, reason = "files are small")]
         let megabytes = bytes.map_or_else(|| "?".to_owned(), |bytes| format!("{:.2}", bytes as f64 / 1e6));
         vec![
@@ -188,7 +180,7 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value> {
     const DELAY: Duration = Duration::from_millis(5);
     let mut slow = willing();
     slow.delays = Call::ALL.map(|call| (call, DELAY)).into();
-    let environment = Environment::start_with_log(binary(target, "login"), &variables(backends)).await?;
+    let environment = Environment::start_with_log(&binary(target, "login"), &variables(backends)).await?;
     // The services look for requests all the time: how long they take to wake is not the function's.
     let looking = tokio::spawn(async {
         loop {
@@ -237,7 +229,7 @@ async fn slept(target: &Path, backends: &Backends, pause: Duration) -> Result<Va
     backends.behave(willing());
     let mut report = Map::new();
     for function in ["empty", "verify-user"] {
-        let environment = Environment::start(binary(target, function), &variables(backends)).await?;
+        let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
         let (mut at_once, mut after) = (Vec::new(), Vec::new());
         for call in 0..CHAINS + WARM_UP {
             let first = milliseconds(granted(&environment, function).await?);

@@ -99,7 +99,7 @@ fn of_all_else(targets: &mut Targets, target: &Path) {
 /// Prints the table, and draws the picture.
 pub(crate) fn run(target: &Path) -> Result<()> {
     let functions = product::functions()?;
-    let mut targets = Targets(Table::new(["figure", "target", "here", ""]));
+    let mut targets = Targets(Table::new("figure | target | here |"));
     of_functions(&mut targets, target, &functions);
     of_all_else(&mut targets, target);
     println!("\n{}", targets.0);

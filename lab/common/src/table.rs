@@ -9,9 +9,10 @@ use std::fmt;
 pub struct Table(Vec<Vec<String>>);
 
 impl Table {
-    /// A table with these columns.
-    pub fn new<C: Into<String>>(header: impl IntoIterator<Item = C>) -> Self {
-        Self(vec![header.into_iter().map(Into::into).collect()])
+    /// A table with these columns, which `|` separates.
+    #[must_use]
+    pub fn new(header: &str) -> Self {
+        Self(vec![header.split('|').map(|column| column.trim().to_owned()).collect()])
     }
 
     /// Adds a row.
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     fn table(column: &str) -> Table {
-        Table::new([column]).with([vec!["1"]])
+        Table::new(column).with([vec!["1"]])
     }
 
     #[test]

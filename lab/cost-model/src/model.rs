@@ -13,64 +13,38 @@ const HOURS_PER_MONTH: f64 = 730.0;
 const MINUTES_PER_MONTH: f64 = HOURS_PER_MONTH * 60.0;
 const DAYS_PER_MONTH: f64 = HOURS_PER_MONTH / 24.0;
 
-/// A line of the bill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Line {
-    LambdaRequests,
-    LambdaGbSeconds,
-    TableWrites,
-    TableReads,
-    TableStorage,
-    /// Recovery to a point in time.
-    TableRecovery,
-    /// For the table's key.
-    KeyRequests,
-    Mails,
-    /// For files of the pages.
-    PageRequests,
-    /// Responses and pages on their way to the caller.
-    TransferOut,
-    LogIngestion,
-    LogStorage,
-    CustomMetrics,
-}
+/// A line of the bill: the name of its price, and how many units a month takes.
+pub(crate) type Line = (&'static str, fn(&Model, &Load<'_>) -> f64);
 
-impl Line {
-    /// All of them, in the order of the tables.
-    pub(crate) const ALL: [Self; 13] = [
-        Self::LambdaRequests,
-        Self::LambdaGbSeconds,
-        Self::TableWrites,
-        Self::TableReads,
-        Self::TableStorage,
-        Self::TableRecovery,
-        Self::KeyRequests,
-        Self::Mails,
-        Self::PageRequests,
-        Self::TransferOut,
-        Self::LogIngestion,
-        Self::LogStorage,
-        Self::CustomMetrics,
-    ];
+/// The lines, in the order of the tables.
+pub(crate) const LINES: [Line; 13] = [
+    ("lambdaRequests", |_, load| load.sum(|_, n| n)),
+    (LAMBDA, |model, load| load.sum(|operation, n| n * model.gb_seconds(operation, n))),
+    ("tableWrites", |_, load| load.sum(|operation, n| n * operation.table_writes)),
+    ("tableReads", |_, load| load.sum(|operation, n| n * operation.table_reads)),
+    ("tableStorage", Model::stored_gb),
+    ("tableRecovery", Model::stored_gb),
+    ("keyRequests", |model, load| {
+        let most = MINUTES_PER_MONTH / model.workload.assumed("keyCacheMinutes");
+        load.sum(|_, n| n.min(most))
+    }),
+    (MAILS, |_, load| load.sum(|operation, n| n * operation.mails)),
+    ("pageRequests", |model, load| load.sum(|operation, n| n * model.page_loads() * operation.page.requests)),
+    ("transferOut", |model, load| load.sum(|operation, n| n * model.bytes_out(operation) / BYTES_PER_GB)),
+    ("logIngestion", Model::logged_gb),
+    ("logStorage", |model, load| {
+        let months = model.workload.assumed("logRetentionDays") / DAYS_PER_MONTH;
+        model.logged_gb(load) * model.workload.assumed("storedLogShare") * months
+    }),
+    ("customMetrics", |model, _| model.workload.assumed("customMetrics")),
+];
 
-    pub(crate) const fn title(self) -> &'static str {
-        match self {
-            Self::LambdaRequests => "Lambda, requests",
-            Self::LambdaGbSeconds => "Lambda, GB-seconds",
-            Self::TableWrites => "DynamoDB, writes",
-            Self::TableReads => "DynamoDB, reads",
-            Self::TableStorage => "DynamoDB, storage",
-            Self::TableRecovery => "DynamoDB, recovery to a point in time",
-            Self::KeyRequests => "KMS, requests for the table's key",
-            Self::Mails => "SES, mails",
-            Self::PageRequests => "S3, requests for the pages",
-            Self::TransferOut => "Transfer out",
-            Self::LogIngestion => "CloudWatch Logs, ingestion",
-            Self::LogStorage => "CloudWatch Logs, storage",
-            Self::CustomMetrics => "CloudWatch, custom metrics",
-        }
-    }
-}
+/// The prices that an owner's choices change: by `ARCHITECTURE`, and by the plan with SES. arm64 is taken to need the same time,
+/// which was not measured.
+pub(crate) const LAMBDA: &str = "lambdaGbSecondsX86";
+pub(crate) const LAMBDA_ON_ARM: &str = "lambdaGbSecondsArm";
+pub(crate) const MAILS: &str = "mails";
+pub(crate) const MAILS_WITHOUT_PLAN: &str = "mailsALaCarte";
 
 /// What a month brings.
 #[derive(Clone, Debug)]
@@ -78,6 +52,12 @@ pub(crate) struct Load<'a> {
     pub(crate) calls: Vec<(&'a Operation, f64)>,
     /// Users whose records are kept, and who are active.
     pub(crate) users: f64,
+}
+
+impl Load<'_> {
+    fn sum(&self, units: impl Fn(&Operation, f64) -> f64) -> f64 {
+        self.calls.iter().map(|(operation, calls)| units(operation, *calls)).sum()
+    }
 }
 
 /// Plans of Cognito user pools: what a table calls them, and their prices' names.
@@ -89,11 +69,6 @@ pub struct Model {
     pub(crate) prices: IndexMap<String, Price>,
     /// What a call uses, and what is assumed.
     pub workload: Workload,
-    /// The name of the price of memory by time, which depends on `ARCHITECTURE`. arm64 is taken to need the same time, which was
-    /// not measured.
-    pub(crate) lambda: &'static str,
-    /// The name of the price of mails, which depends on the plan with SES.
-    pub(crate) mails: &'static str,
     /// Whether the bucket of the stack serves the pages. If not, something does that is paid for already: the browser's cache, or
     /// the owner's app.
     pub(crate) serves_pages: bool,
@@ -103,8 +78,7 @@ impl Model {
     /// The two files, with the choices of a new account and an unchanged configuration.
     pub fn read() -> Result<Self> {
         let Prices { prices, .. } = serde_json::from_str(include_str!("../prices.json"))?;
-        let (lambda, mails) = ("lambdaGbSecondsX86", "mails");
-        Ok(Self { prices, workload: Workload::read()?, lambda, mails, serves_pages: true })
+        Ok(Self { prices, workload: Workload::read()?, serves_pages: true })
     }
 
     /// A price by its name in the file.
@@ -168,60 +142,30 @@ impl Model {
         operation.answer_bytes + self.page_loads() * load
     }
 
-    fn units(&self, line: Line, load: &Load<'_>) -> f64 {
-        let assumed = |name| self.workload.assumed(name);
-        let calls = |units: &dyn Fn(&Operation, f64) -> f64| -> f64 {
-            load.calls.iter().map(|(operation, calls)| units(operation, *calls)).sum()
-        };
-        match line {
-            Line::LambdaRequests => calls(&|_, n| n),
-            Line::LambdaGbSeconds => calls(&|operation, n| n * self.gb_seconds(operation, n)),
-            Line::TableWrites => calls(&|operation, n| n * operation.table_writes),
-            Line::TableReads => calls(&|operation, n| n * operation.table_reads),
-            Line::TableStorage | Line::TableRecovery => load.users * assumed("storedBytesPerUser") / BYTES_PER_GB,
-            Line::KeyRequests => calls(&|_, n| n.min(MINUTES_PER_MONTH / assumed("keyCacheMinutes"))),
-            Line::Mails => calls(&|operation, n| n * operation.mails),
-            Line::PageRequests => calls(&|operation, n| n * self.page_loads() * operation.page.requests),
-            Line::TransferOut => calls(&|operation, n| n * self.bytes_out(operation) / BYTES_PER_GB),
-            Line::LogIngestion => {
-                let bytes = assumed("ownLogBytes") + assumed("platformLogBytes");
-                calls(&|_, n| n * bytes / BYTES_PER_GB)
-            }
-            Line::LogStorage => {
-                let months = assumed("logRetentionDays") / DAYS_PER_MONTH;
-                self.units(Line::LogIngestion, load) * assumed("storedLogShare") * months
-            }
-            Line::CustomMetrics => assumed("customMetrics"),
-        }
+    fn stored_gb(&self, load: &Load<'_>) -> f64 {
+        load.users * self.workload.assumed("storedBytesPerUser") / BYTES_PER_GB
     }
 
-    /// The name of a line's price.
-    pub(crate) const fn price_name(&self, line: Line) -> &'static str {
-        match line {
-            Line::LambdaRequests => "lambdaRequests",
-            Line::LambdaGbSeconds => self.lambda,
-            Line::TableWrites => "tableWrites",
-            Line::TableReads => "tableReads",
-            Line::TableStorage => "tableStorage",
-            Line::TableRecovery => "tableRecovery",
-            Line::KeyRequests => "keyRequests",
-            Line::Mails => self.mails,
-            Line::PageRequests => "pageRequests",
-            Line::TransferOut => "transferOut",
-            Line::LogIngestion => "logIngestion",
-            Line::LogStorage => "logStorage",
-            Line::CustomMetrics => "customMetrics",
-        }
+    fn logged_gb(&self, load: &Load<'_>) -> f64 {
+        let bytes = self.workload.assumed("ownLogBytes") + self.workload.assumed("platformLogBytes");
+        load.sum(|_, n| n * bytes / BYTES_PER_GB)
+    }
+
+    /// The same for an owner who pays one price instead of another.
+    pub(crate) fn paying(&self, price: &str, instead_of: &str) -> Self {
+        let mut other = self.clone();
+        other.prices[instead_of] = self.price(price).clone();
+        other
     }
 
     /// Dollars of a line in a month.
     pub(crate) fn usd(&self, line: Line, load: &Load<'_>, free: FreeTier) -> f64 {
-        self.price(self.price_name(line)).usd(self.units(line, load), free)
+        self.price(line.0).usd(line.1(self, load), free)
     }
 
     /// Dollars of a month.
     pub(crate) fn total_usd(&self, load: &Load<'_>, free: FreeTier) -> f64 {
-        Line::ALL.iter().map(|line| self.usd(*line, load, free)).sum()
+        LINES.iter().map(|line| self.usd(*line, load, free)).sum()
     }
 
     /// How many users a month make a plan of Cognito user pools as dear as their logins here, both with all that is free.
@@ -286,6 +230,10 @@ mod tests {
         (value - expected).abs() <= 1e-9 * expected.abs().max(1.0)
     }
 
+    fn line(price: &str) -> Line {
+        LINES.into_iter().find(|(name, _)| *name == price).unwrap()
+    }
+
     /// 2^20 × 10 logins, so that bytes come out as whole gigabytes. 99.5 + 5 + 25 ms are billed as 130, and a cold call,
     /// one in ten, as 230: 140 on average, in 2 GB.
     #[test]
@@ -293,28 +241,29 @@ mod tests {
         const N: f64 = 10_485_760.0;
         let model = by_hand();
         let load = model.logins(N);
-        for (line, units, usd, beyond_free) in [
-            (Line::LambdaRequests, N, N * 0.2e-6, (N - 1e6) * 0.2e-6),
-            (Line::LambdaGbSeconds, N * 0.28, N * 0.28 * 16.666_7e-6, (N * 0.28 - 400_000.0) * 16.666_7e-6),
-            (Line::TableWrites, N * 2.0, N * 2.0 * 0.625e-6, N * 2.0 * 0.625e-6),
-            (Line::TableReads, N, N * 0.125e-6, N * 0.125e-6),
-            (Line::TableStorage, 1.0, 0.25, 0.0),
-            (Line::TableRecovery, 1.0, 0.20, 0.20),
-            (Line::KeyRequests, 8_760.0, 0.02628, 0.0),
-            (Line::Mails, 10_485.76, 1.677_721_6, 1.677_721_6),
-            (Line::PageRequests, N * 10.0, N * 10.0 * 0.4e-6, N * 10.0 * 0.4e-6),
+        for (name, units, usd, beyond_free) in [
+            ("lambdaRequests", N, N * 0.2e-6, (N - 1e6) * 0.2e-6),
+            ("lambdaGbSecondsX86", N * 0.28, N * 0.28 * 16.666_7e-6, (N * 0.28 - 400_000.0) * 16.666_7e-6),
+            ("tableWrites", N * 2.0, N * 2.0 * 0.625e-6, N * 2.0 * 0.625e-6),
+            ("tableReads", N, N * 0.125e-6, N * 0.125e-6),
+            ("tableStorage", 1.0, 0.25, 0.0),
+            ("tableRecovery", 1.0, 0.20, 0.20),
+            ("keyRequests", 8_760.0, 0.02628, 0.0),
+            ("mails", 10_485.76, 1.677_721_6, 1.677_721_6),
+            ("pageRequests", N * 10.0, N * 10.0 * 0.4e-6, N * 10.0 * 0.4e-6),
             // 1,024 bytes of answer, and 25,500 of pages: half the loads of 50,000, half of 10 × 100.
-            (Line::TransferOut, 10.0 + 249.023_437_5, 259.023_437_5 * 0.09, 159.023_437_5 * 0.09),
-            (Line::LogIngestion, 10.0, 5.0, 2.5),
-            (Line::LogStorage, 2.5, 0.075, 0.075),
-            (Line::CustomMetrics, 12.0, 3.6, 0.6),
+            ("transferOut", 10.0 + 249.023_437_5, 259.023_437_5 * 0.09, 159.023_437_5 * 0.09),
+            ("logIngestion", 10.0, 5.0, 2.5),
+            ("logStorage", 2.5, 0.075, 0.075),
+            ("customMetrics", 12.0, 3.6, 0.6),
         ] {
-            assert!(close(model.units(line, &load), units), "{line:?}: {}", model.units(line, &load));
+            let line = line(name);
+            assert!(close(line.1(&model, &load), units), "{name}: {}", line.1(&model, &load));
             let (used, counted) = (model.usd(line, &load, FreeTier::Used), model.usd(line, &load, FreeTier::Counted));
-            assert!(close(used, usd), "{line:?}: {used}");
-            assert!(close(counted, beyond_free), "{line:?}: {counted}");
+            assert!(close(used, usd), "{name}: {used}");
+            assert!(close(counted, beyond_free), "{name}: {counted}");
         }
-        let lines: f64 = Line::ALL.iter().map(|line| model.usd(*line, &load, FreeTier::Used)).sum();
+        let lines: f64 = LINES.iter().map(|line| model.usd(*line, &load, FreeTier::Used)).sum();
         assert!(close(model.total_usd(&load, FreeTier::Used), lines));
     }
 
@@ -322,15 +271,12 @@ mod tests {
     fn a_sign_up_is_two_calls_one_mail_and_one_user() {
         let model = Model::read().unwrap();
         let load = model.sign_ups(1_000.0);
-        for (line, units) in [
-            (Line::LambdaRequests, 2_000.0),
-            (Line::TableWrites, 3_000.0),
-            (Line::TableReads, 1_000.0),
-            (Line::Mails, 1_000.0),
-        ] {
-            assert!(close(model.units(line, &load), units), "{line:?}");
+        for (name, units) in
+            [("lambdaRequests", 2_000.0), ("tableWrites", 3_000.0), ("tableReads", 1_000.0), ("mails", 1_000.0)]
+        {
+            assert!(close(line(name).1(&model, &load), units), "{name}");
         }
-        assert!(close(model.usd(Line::Mails, &load, FreeTier::Used), 0.16));
+        assert!(close(model.usd(line(MAILS), &load, FreeTier::Used), 0.16));
         assert!(close(load.users, 1_000.0));
     }
 
@@ -356,13 +302,13 @@ mod tests {
         let ours = Model::read().unwrap();
         let load = ours.sign_ups(1e6);
         for (other, changed) in [
-            (Model { lambda: "lambdaGbSecondsArm", ..ours.clone() }, vec![Line::LambdaGbSeconds]),
-            (Model { mails: "mailsALaCarte", ..ours.clone() }, vec![Line::Mails]),
-            (Model { serves_pages: false, ..ours.clone() }, vec![Line::PageRequests, Line::TransferOut]),
+            (ours.paying(LAMBDA_ON_ARM, LAMBDA), vec![LAMBDA]),
+            (ours.paying(MAILS_WITHOUT_PLAN, MAILS), vec![MAILS]),
+            (Model { serves_pages: false, ..ours.clone() }, vec!["pageRequests", "transferOut"]),
         ] {
-            for line in Line::ALL {
+            for line in LINES {
                 let (before, after) = (ours.usd(line, &load, FreeTier::Used), other.usd(line, &load, FreeTier::Used));
-                assert!(if changed.contains(&line) { after < before } else { close(after, before) }, "{line:?}");
+                assert!(if changed.contains(&line.0) { after < before } else { close(after, before) }, "{}", line.0);
             }
         }
     }

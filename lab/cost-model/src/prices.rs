@@ -17,6 +17,10 @@ pub(crate) struct Prices {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Price {
+    /// The line of the bill.
+    pub(crate) title: String,
+    /// Which of its prices this is, where it has several.
+    pub(crate) variant: Option<String>,
     pub(crate) unit: String,
     /// How many units the tiers' dollars are for.
     pub(crate) per: f64,
@@ -98,7 +102,7 @@ mod tests {
 
     #[test]
     fn each_tier_costs_its_own_price_and_what_is_free_comes_off_the_first() {
-        let json = r#"{ "unit": "mails", "per": 1000, "free": 500, "page": "p", "url": "u", "source": "secondary",
+        let json = r#"{ "title": "t", "unit": "mails", "per": 1000, "free": 500, "page": "p", "url": "u", "source": "secondary",
             "seenIn": "s", "lookedUp": "2026-11-21", "tiers": [{ "upTo": 10000, "usd": 2 }, { "usd": 1 }] }"#;
         let price: Price = serde_json::from_str(json).unwrap();
         for (units, usd, beyond_free) in

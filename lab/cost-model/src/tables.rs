@@ -1,8 +1,8 @@
 //! What a model comes to, as the tables of `docs/cost.md`.
 
-use crate::model::{Line, Load, PLANS};
+use crate::model::{LAMBDA, LAMBDA_ON_ARM, LINES, Load, MAILS, MAILS_WITHOUT_PLAN, PLANS};
 use crate::prices::{Source, Tier};
-use crate::{FreeTier, Model};
+use crate::{FreeTier, Model, Operation};
 use common::table::{Table, whole};
 
 const BOTH: [FreeTier; 2] = [FreeTier::Used, FreeTier::Counted];
@@ -34,17 +34,22 @@ fn money(usd: f64) -> String {
     }
 }
 
+/// A row for each line of the bill but these, and one for all of them.
+fn bill(mut table: Table, model: &Model, without: &[&str], loads: &[(Load<'_>, FreeTier)]) -> Table {
+    for line in LINES.into_iter().filter(|(name, _)| !without.contains(name)) {
+        let cells = loads.iter().map(|(load, free)| money(model.usd(line, load, *free)));
+        table.row(std::iter::once(model.price(line.0).title.clone()).chain(cells));
+    }
+    let cells = loads.iter().map(|(load, free)| money(model.total_usd(load, *free)));
+    table.row(std::iter::once("**together**".to_owned()).chain(cells));
+    table
+}
+
 fn month<'a>(model: &'a Model, load: impl Fn(&'a Model, f64) -> Load<'a>) -> Table {
     let volumes = model.workload.volumes;
-    let columns = volumes.iter().flat_map(|volume| [whole(*volume), "with free tier".to_owned()]);
-    let row = |title: &str, usd: &dyn Fn(&Load<'_>, FreeTier) -> f64| {
-        let cells = volumes.iter().map(|volume| load(model, *volume));
-        let cells = cells.flat_map(|load| BOTH.map(|free| money(usd(&load, free))));
-        std::iter::once(title.to_owned()).chain(cells).collect()
-    };
-    Table::new(std::iter::once(String::new()).chain(columns))
-        .with(Line::ALL.map(|line| row(line.title(), &|load, free| model.usd(line, load, free))))
-        .with([row("**together**", &|load, free| model.total_usd(load, free))])
+    let columns = volumes.map(|volume| format!("| {} | with free tier", whole(volume))).concat();
+    let loads = volumes.iter().flat_map(|volume| BOTH.map(|free| (load(model, *volume), free)));
+    bill(Table::new(&columns), model, &[], &loads.collect::<Vec<_>>())
 }
 
 fn beside_cognito(model: &Model) -> Table {
@@ -56,26 +61,16 @@ fn beside_cognito(model: &Model) -> Table {
         }
         row
     };
-    Table::new([
-        "a month",
-        "active users",
-        "Latchkey",
-        "Lite",
-        "Essentials",
-        "Latchkey with free tier",
-        "Lite with free tier",
-        "Essentials with free tier",
-    ])
-    .with(model.workload.volumes.map(|volume| row("logins", volume, &model.logins(volume))))
-    .with(model.workload.volumes.map(|volume| row("sign-ups", volume, &model.sign_ups(volume))))
+    let header = "a month | active users | Latchkey | Lite | Essentials | Latchkey with free tier | Lite with free tier | \
+                  Essentials with free tier";
+    Table::new(header)
+        .with(model.workload.volumes.map(|volume| row("logins", volume, &model.logins(volume))))
+        .with(model.workload.volumes.map(|volume| row("sign-ups", volume, &model.sign_ups(volume))))
 }
 
 fn break_even(model: &Model) -> Table {
-    let header = [
-        "plan",
-        "dearer than Latchkey from so many users a month, with free tiers",
-        "up to so many logins of each user a month, without",
-    ];
+    let header = "plan | dearer than Latchkey from so many users a month, with free tiers | \
+                  up to so many logins of each user a month, without";
     Table::new(header).with(PLANS.map(|(name, plan)| {
         vec![name.to_owned(), whole(model.users_at_break_even(plan)), whole(model.logins_at_break_even(plan))]
     }))
@@ -83,115 +78,71 @@ fn break_even(model: &Model) -> Table {
 
 fn millions(model: &Model) -> Table {
     let operations = &model.workload.operations;
-    let row = |title: &str, usd: &dyn Fn(&Load<'_>) -> f64| {
-        // Of these, only createUser leaves a record that was not there before; what is kept is in the tables above.
-        let loads = operations.values().map(|operation| Load { calls: vec![(operation, 1e6)], users: 0.0 });
-        std::iter::once(title.to_owned()).chain(loads.map(|load| money(usd(&load)))).collect::<Vec<_>>()
-    };
-    let lines = Line::ALL.into_iter().filter(|line| !matches!(line, Line::TableStorage | Line::TableRecovery));
-    Table::new(std::iter::once("").chain(operations.keys().map(String::as_str)))
-        .with(lines.map(|line| row(line.title(), &|load| model.usd(line, load, FreeTier::Used))))
-        .with([row("**together**", &|load| model.total_usd(load, FreeTier::Used))])
+    let columns = operations.keys().fold(String::new(), |columns, name| columns + "| " + name);
+    // Of these, only createUser leaves a record that was not there before; what is kept is in the tables above.
+    let load = |operation| (Load { calls: vec![(operation, 1e6)], users: 0.0 }, FreeTier::Used);
+    let loads: Vec<_> = operations.values().map(load).collect();
+    bill(Table::new(&columns), model, &["tableStorage", "tableRecovery"], &loads)
 }
 
 fn choices(model: &Model) -> Table {
-    let arm = Model { lambda: "lambdaGbSecondsArm", ..model.clone() };
-    let without_plan = Model { mails: "mailsALaCarte", ..model.clone() };
+    let arm = model.paying(LAMBDA_ON_ARM, LAMBDA);
     let elsewhere = Model { serves_pages: false, ..model.clone() };
-    let all = Model { mails: without_plan.mails, serves_pages: false, ..arm.clone() };
+    let all = Model { serves_pages: false, ..arm.paying(MAILS_WITHOUT_PLAN, MAILS) };
     let rows = [
         ("as deployed", model),
         ("`ARCHITECTURE` `arm64`, if it is as quick", &arm),
-        ("SES without a plan", &without_plan),
+        ("SES without a plan", &model.paying(MAILS_WITHOUT_PLAN, MAILS)),
         ("pages from elsewhere, or fresh in the browser", &elsewhere),
         ("all three", &all),
     ];
-    Table::new(["", "a million logins", "a million sign-ups"]).with(rows.map(|(what, model)| {
+    Table::new("| a million logins | a million sign-ups").with(rows.map(|(what, model)| {
         let usd = |load| money(model.total_usd(&load, FreeTier::Used));
         vec![what.to_owned(), usd(model.logins(1e6)), usd(model.sign_ups(1e6))]
     }))
 }
 
 fn operations(model: &Model) -> Table {
-    let header = [
-        "",
-        "memory, MB",
-        "computes, ms",
-        "then waits for",
-        "billed warm, ms",
-        "GB-seconds, of a million",
-        "writes",
-        "reads",
-        "mails",
-        "answer, bytes",
-        "page, requests",
-        "page, bytes",
-        "seen before",
-    ];
+    let header = "| memory, MB | computes, ms | then waits for | billed warm, ms | GB-seconds, of a million | writes | reads | \
+                  mails | answer, bytes | page, requests | page, bytes | seen before";
     Table::new(header).with(model.workload.operations.iter().map(|(name, operation)| {
-        vec![
-            name.clone(),
-            operation.memory_mb.to_string(),
-            operation.compute_ms.to_string(),
-            operation.waits.join(", "),
-            model.warm_ms(operation).to_string(),
-            format!("{:.4}", model.gb_seconds(operation, 1e6)),
-            operation.table_writes.to_string(),
-            operation.table_reads.to_string(),
-            operation.mails.to_string(),
-            operation.answer_bytes.to_string(),
-            operation.page.requests.to_string(),
-            operation.page.bytes.to_string(),
-            operation.page.seen_before_share.to_string(),
-        ]
+        let Operation { memory_mb, compute_ms, waits, table_writes, table_reads, mails, answer_bytes, page } =
+            operation;
+        let mut row = vec![name.clone(), memory_mb.to_string(), compute_ms.to_string(), waits.join(", ")];
+        row.extend([model.warm_ms(operation).to_string(), format!("{:.4}", model.gb_seconds(operation, 1e6))]);
+        row.extend([table_writes, table_reads, mails, answer_bytes].map(f64::to_string));
+        row.extend([page.requests, page.bytes, page.seen_before_share].map(|number| number.to_string()));
+        row
     }))
 }
 
 fn assumptions(model: &Model) -> Table {
     let assumptions = model.workload.assumptions.iter();
     let rows = assumptions.map(|(name, of)| vec![format!("`{name}`"), of.value.to_string(), of.why.clone()]);
-    Table::new([""; 3]).with(rows)
+    Table::new("||").with(rows)
 }
 
 fn prices(model: &Model) -> Table {
-    let mut named: Vec<(String, &str)> = Vec::new();
-    for line in Line::ALL {
-        let title = line.title();
-        match line {
-            Line::LambdaGbSeconds => named.extend([
-                (format!("{title}, `x86_64`"), "lambdaGbSecondsX86"),
-                (format!("{title}, `arm64`"), "lambdaGbSecondsArm"),
-            ]),
-            Line::Mails => named.extend([
-                (format!("{title}, plan Essentials"), "mails"),
-                (format!("{title}, no plan"), "mailsALaCarte"),
-            ]),
-            line => named.push((title.to_owned(), model.price_name(line))),
-        }
-    }
-    named.extend(PLANS.map(|(name, plan)| (format!("Cognito user pools, {name}"), plan)));
     let tier = |tier: &Tier| tier.up_to.map_or(tier.usd.to_string(), |to| format!("{} to {}", tier.usd, whole(to)));
-    Table::new(["", "US dollars", "for", "free each month", "published on", "read in", "on"]).with(
-        named.into_iter().map(|(name, price)| {
-            let price = model.price(price);
-            let unit =
-                if price.per > 1.0 { format!("{} {}", whole(price.per), price.unit) } else { price.unit.clone() };
-            let read_in = match price.source {
-                Source::Provider => "AWS's page, stored",
-                Source::Transcript => "transcript",
-                Source::Secondary => "article",
-            };
-            vec![
-                name,
-                price.tiers.iter().map(tier).collect::<Vec<_>>().join(", then "),
-                unit,
-                whole(price.free),
-                format!("[{}]({})", price.page, price.url),
-                read_in.to_owned(),
-                price.looked_up.clone(),
-            ]
-        }),
-    )
+    let header = "| US dollars | for | free each month | published on | read in | on";
+    Table::new(header).with(model.prices.values().map(|price| {
+        let variant = price.variant.iter().map(|variant| format!(", {variant}"));
+        let per = if price.per > 1.0 { format!("{} ", whole(price.per)) } else { String::new() };
+        let read_in = match price.source {
+            Source::Provider => "AWS's page, stored",
+            Source::Transcript => "transcript",
+            Source::Secondary => "article",
+        };
+        vec![
+            std::iter::once(price.title.clone()).chain(variant).collect(),
+            price.tiers.iter().map(tier).collect::<Vec<_>>().join(", then "),
+            per + &price.unit,
+            whole(price.free),
+            format!("[{}]({})", price.page, price.url),
+            read_in.to_owned(),
+            price.looked_up.clone(),
+        ]
+    }))
 }
 
 #[cfg(test)]

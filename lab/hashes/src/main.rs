@@ -33,15 +33,8 @@ fn main() -> Result<()> {
     common::build::is_the_products()?;
     let core = pin()?;
     let mut random = StdRng::seed_from_u64(20_261_121);
-    let mut table = Table::new([
-        "function",
-        "by",
-        "first quartile",
-        "median",
-        "third quartile",
-        "cycles a compression",
-        "ours / this, 95 %",
-    ]);
+    let header = "function | by | first quartile | median | third quartile | cycles a compression | ours / this, 95 %";
+    let mut table = Table::new(header);
     let (mut functions, mut verdicts) = (Vec::new(), Vec::new());
     for function in Function::ALL {
         agree(function, &mut random)?;

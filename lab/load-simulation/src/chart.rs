@@ -50,7 +50,7 @@ pub(crate) fn draw(results: &Results) -> Result<String> {
             ("Pages, raised quotas", &results.raised),
         ];
         // All columns have one scale, so that heights can be compared.
-        let last = |runs: &Vec<(String, Outcome)>| runs.last().map_or(0, |(_, outcome)| outcome.peak_busy);
+        let last = |runs: &Vec<(String, Outcome)>| runs.last().map_or(0, |(_, outcome)| outcome.peak_busy());
         let most = runs.iter().map(|(_, runs)| last(runs)).max().unwrap_or(0).next_multiple_of(500).max(500);
         for ((name, runs), area) in runs.into_iter().zip(columns) {
             if let Some((_, outcome)) = runs.last() {
@@ -70,7 +70,7 @@ fn column(area: &Area<'_>, outcome: &Outcome, most: u32) -> Result<()> {
     let answers = [line(OFFERED, &|second| second.offered), line(ANSWERED, &|second| second.answered)];
     panel(rates, "logins a second", decades(), &answers)?;
     panel(environments, "environments", 0.0..f64::from(most), &[line(BUSY, &|second| second.busy)])?;
-    let met = CAUSES.into_iter().filter(|(cause, _)| outcome.refused[*cause as usize] > 0);
+    let met = CAUSES.into_iter().filter(|(cause, _)| outcome.refused(*cause) > 0);
     let causes: Vec<_> = met.map(|(cause, style)| line(style, &|second| second.refused[cause as usize])).collect();
     panel(refused, "refused tries a second", decades(), &causes)
 }

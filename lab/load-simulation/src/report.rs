@@ -2,7 +2,7 @@
 
 use crate::quotas::Known;
 use crate::scenarios::{HIGHEST, PEAKS, Results, Runs};
-use crate::simulation::{Cause, Outcome};
+use crate::simulation::{Cause, Guesses, Outcome};
 use anyhow::{Context, Result};
 use common::product;
 use common::table::{Table, whole};
@@ -56,7 +56,7 @@ fn binding(known: &Known, seconds_a_call: f64) -> Result<Table> {
         rows.push((f64::from(entry.default) / need, need, entry));
     }
     rows.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
-    let header = ["quota", "default", "a login takes", "binds at, logins/s", "10,000 logins/s take", "ask for"];
+    let header = "quota | default | a login takes | binds at, logins/s | 10,000 logins/s take | ask for";
     Ok(Table::new(header).with(rows.into_iter().map(|(at, need, entry)| {
         let code = entry.code.as_ref().map(|code| format!(", `{code}`")).unwrap_or_default();
         vec![
@@ -81,18 +81,10 @@ fn growth(seconds_a_call: f64) -> Result<Table> {
             .map(|(name, units)| prices.price(name).usd(units, FreeTier::Used))
             .iter()
             .sum();
-    let header =
-        ["logins/s", "environments", "table writes/s", "table reads/s", "Cognito calls/s", "$ an hour", "$ a million"];
+    let header = "logins/s | environments | table writes/s | table reads/s | Cognito calls/s | $ an hour | $ a million";
     Ok(Table::new(header).with(PEAKS.map(f64::from).map(|rate| {
-        vec![
-            whole(rate),
-            whole((rate * seconds_a_call).ceil()),
-            whole(2.0 * rate),
-            whole(rate),
-            whole(4.0 * rate),
-            format!("{:.2}", rate * 3_600.0 * login),
-            format!("{:.2}", login * 1e6),
-        ]
+        let counts = [rate, (rate * seconds_a_call).ceil(), 2.0 * rate, rate, 4.0 * rate].map(whole);
+        counts.into_iter().chain([rate * 3_600.0 * login, login * 1e6].map(|usd| format!("{usd:.2}"))).collect()
     })))
 }
 
@@ -105,50 +97,27 @@ fn milliseconds(of: Option<u32>) -> String {
 }
 
 fn logins(first: &str, runs: &Runs) -> Table {
-    let header = [
-        first, "offered", "answered", "share", "p50 ms", "p99 ms", "env.", "cold", "GetId", "cred.", "token", "conc.",
-        "scaling", "table",
-    ];
-    Table::new(header).with(runs.iter().map(|(name, outcome)| {
-        let share = 100.0 * f64::from(outcome.answered) / f64::from(outcome.offered.max(1));
-        let mut cells = vec![
-            name.clone(),
-            count(outcome.offered),
-            count(outcome.answered),
-            format!("{share:.1} %"),
-            milliseconds(outcome.latency(50)),
-            milliseconds(outcome.latency(99)),
-            count(outcome.peak_busy),
-            count(outcome.cold_starts),
-        ];
-        cells.extend(Cause::ALL.map(|cause| count(outcome.refused[cause as usize])));
+    let header = format!(
+        "{first} | offered | answered | share | p50 ms | p99 ms | env. | cold | GetId | cred. | token | conc. | scaling | table"
+    );
+    Table::new(&header).with(runs.iter().map(|(name, outcome)| {
+        let share = 100.0 * f64::from(outcome.answered()) / f64::from(outcome.offered().max(1));
+        let mut cells =
+            vec![name.clone(), count(outcome.offered()), count(outcome.answered()), format!("{share:.1} %")];
+        cells.extend([50, 99].map(|percent| milliseconds(outcome.latency(percent))));
+        cells.extend([outcome.peak_busy(), outcome.cold_starts].map(count));
+        cells.extend(Cause::ALL.map(|cause| count(outcome.refused(cause))));
         cells
     }))
 }
 
 fn guesses(runs: &Runs) -> Table {
-    let header = [
-        "guesses/s",
-        "made",
-        "judged",
-        "`too_many_attempts`",
-        "refused by a quota",
-        "env.",
-        "logins of others",
-        "answered",
-        "p99 ms",
-    ];
+    let header = "guesses/s | made | judged | `too_many_attempts` | refused by a quota | env. | logins of others | answered | \
+                  p99 ms";
     Table::new(header).with(runs.iter().map(|(name, outcome)| {
-        vec![
-            name.clone(),
-            count(outcome.guesses.made),
-            count(outcome.guesses.judged),
-            count(outcome.guesses.too_many),
-            count(outcome.guesses.refused),
-            count(outcome.peak_busy),
-            count(outcome.offered),
-            count(outcome.answered),
-            milliseconds(outcome.latency(99)),
-        ]
+        let Guesses { made, judged, too_many, refused } = outcome.guesses;
+        let counts =
+            [made, judged, too_many, refused, outcome.peak_busy(), outcome.offered(), outcome.answered()].map(count);
+        std::iter::once(name.clone()).chain(counts).chain([milliseconds(outcome.latency(99))]).collect()
     }))
 }

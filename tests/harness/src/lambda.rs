@@ -9,9 +9,9 @@ use hyper::{Method, Request, Response, StatusCode, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::ffi::OsStr;
 use std::io;
 use std::ops::Sub;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -129,12 +129,12 @@ pub struct Environment {
 
 impl Environment {
     /// Starts a function with these variables and waits until it asks for its first event.
-    pub async fn start(function: impl AsRef<OsStr>, variables: &HashMap<String, String>) -> io::Result<Self> {
+    pub async fn start(function: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
         Self::spawn(std::process::Command::new(function), variables, Stdio::null()).await
     }
 
     /// Like [`start`](Self::start), and keeps the log: each line has to be [read](Self::logged).
-    pub async fn start_with_log(function: impl AsRef<OsStr>, variables: &HashMap<String, String>) -> io::Result<Self> {
+    pub async fn start_with_log(function: &Path, variables: &HashMap<String, String>) -> io::Result<Self> {
         Self::spawn(std::process::Command::new(function), variables, Stdio::piped()).await
     }
 
