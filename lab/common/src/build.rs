@@ -1,16 +1,18 @@
 //! Whether the lab is built as the functions are: with the same release profile, and with the same versions of dependencies.
 
+use crate::product;
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The packages that are linked into binaries, in the lab and in the product. All of them have the same level.
-const LINKED: [&str; 6] = ["benchmark.", "change-password.", "create-user.", "hashes.", "login.", "reset-password."];
+/// The lab's packages that are linked into binaries. They have the level of the functions that hash.
+const LINKED: [&str; 2] = ["benchmark", "hashes"];
 
 /// Fails where the two differ: a figure would then say nothing about what is deployed.
 pub fn is_the_products() -> Result<()> {
     let (manifest, lock) = (include_str!("../../Cargo.toml"), include_str!("../../Cargo.lock"));
     let (root_manifest, root_lock) = (include_str!("../../../Cargo.toml"), include_str!("../../../Cargo.lock"));
-    if profile(manifest) != profile(root_manifest) {
+    let functions: Vec<_> = product::functions()?.into_iter().map(|function| function.package).collect();
+    if profile(manifest, &LINKED) != profile(root_manifest, &functions) {
         bail!("[profile.release] of lab/Cargo.toml is not that of Cargo.toml: make them equal");
     }
     let (ours, theirs) = (versions(lock), versions(root_lock));
@@ -27,7 +29,11 @@ pub fn is_the_products() -> Result<()> {
 }
 
 /// The lines of the release profile, without comments; those of the linked packages without their names, and once.
-fn profile(manifest: &str) -> BTreeSet<&str> {
+fn profile<'a>(manifest: &'a str, linked: &[impl AsRef<str>]) -> BTreeSet<&'a str> {
+    let of_linked = |line: &'a str| {
+        let (package, setting) = line.split_once('.')?;
+        linked.iter().any(|linked| linked.as_ref() == package).then_some(setting)
+    };
     let mut within = false;
     let mut lines = BTreeSet::new();
     for line in manifest.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -35,7 +41,7 @@ fn profile(manifest: &str) -> BTreeSet<&str> {
             within = line.starts_with("[profile.release");
         }
         if within {
-            lines.insert(LINKED.iter().find_map(|package| line.strip_prefix(package)).unwrap_or(line));
+            lines.insert(of_linked(line).unwrap_or(line));
         }
     }
     lines
@@ -65,8 +71,8 @@ mod tests {
     fn another_level_of_optimisation_is_another_profile() {
         let speed = "[profile.release]\nopt-level = 3\n[profile.release.package]\nlogin.opt-level = 3\n";
         let size = speed.replacen('3', "\"s\"", 1);
-        assert_eq!(profile(speed), profile(&speed.replace("login", "hashes")));
-        assert_ne!(profile(speed), profile(&size));
-        assert!(profile("[profile.dev]\nopt-level = 1\n").is_empty());
+        assert_eq!(profile(speed, &["login"]), profile(&speed.replace("login", "hashes"), &LINKED));
+        assert_ne!(profile(speed, &["login"]), profile(&size, &["login"]));
+        assert!(profile("[profile.dev]\nopt-level = 1\n", &LINKED).is_empty());
     }
 }
