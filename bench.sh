@@ -10,6 +10,7 @@
 #   build    a build from clean, and a redeploy after a change of one line
 #   silence  whether the time of an answer tells who has an account, a quarter of an hour         docs/silence.md
 #   targets  the last figures of all these, without measuring
+# ./bench.sh check measures nothing: formatting, lints and tests of lab/, where the programs are.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
@@ -18,7 +19,7 @@ cd "$(dirname "$0")"
 . scripts/tools.sh
 
 [ $# != 0 ] || set -- speed cold sizes hashes pages load build silence
-for word in "$@"; do
+[ "$*" = check ] || for word in "$@"; do
   case $word in
     speed | cold | sizes | hashes | pages | load | build | silence | targets) ;;
     *) fail "unknown measurement $word: one of speed, cold, sizes, hashes, pages, load, build, silence, targets" ;;
@@ -32,23 +33,34 @@ wanted() { # word, of which...
   return 1
 }
 
+mkdir -p "$TARGET/bench"
+target=$(cd "$TARGET" && pwd)
+results=$target/bench
+
+# Cargo in the lab, which is a workspace of its own and builds into the same folder.
+lab() { # command, options...
+  (cd lab && CARGO_TARGET_DIR=$target cargo "$@")
+}
+
 # Before anything is built, which takes minutes.
-if wanted hashes "$@"; then
+if wanted hashes "$@" || wanted check "$@"; then
   need pkg-config "Debian: apt install pkg-config; Fedora: dnf install pkgconf"
   pkg-config --exists openssl ||
     fail "OpenSSL's headers are missing, which hashes compares with (Debian: apt install libssl-dev; Fedora: dnf install openssl-devel); or name other measurements"
 fi
-tools "$TARGET"
-mkdir -p "$TARGET/bench"
-results=$(cd "$TARGET/bench" && pwd)
 
-# It has a workspace of its own, with what it compares against.
+if [ "$*" = check ]; then
+  lab fmt --all --check
+  lab clippy --quiet --workspace --all-targets --locked -- -D warnings
+  lab test --quiet --workspace --locked
+  exit
+fi
+tools "$TARGET"
+
 hashes() {
-  local options=(--locked --manifest-path bench/hashes/Cargo.toml --target-dir "$TARGET/hashes")
-  long "hashes: building" "$TARGET/hashes.log" cargo bench "${options[@]}" --no-run ||
+  long "hashes: building" "$TARGET/hashes.log" lab build --release --locked --package hashes ||
     fail "the benchmark of the hashes does not build; see $TARGET/hashes.log"
-  # Cargo starts it in the folder of its package.
-  cargo bench --quiet "${options[@]}" -- --json "$results/hashes.json"
+  "$TARGET/release/hashes" "$results/hashes.json"
 }
 
 # A local cloud of its own, once for all that needs one.
@@ -69,18 +81,23 @@ on_local_cloud() { # test
 }
 
 if wanted speed "$@" || wanted cold "$@" || wanted sizes "$@" || wanted silence "$@"; then
-  build_functions --package empty
+  # shellcheck disable=SC2119 # as they are deployed, without further options
+  build_functions
+  # As the others, with the same profile and the same versions: the benchmark looks whether they are.
+  long "functions: building the empty one" "$TARGET/functions.log" \
+    lab lambda build --release --locked --output-format zip --package empty ||
+    fail "the empty function does not build; see $TARGET/functions.log"
 fi
-long "bench: building" "$TARGET/bench.log" cargo build --release --locked --package bench ||
+long "bench: building" "$TARGET/bench.log" lab build --release --locked --package benchmark ||
   fail "the benchmark does not build; see $TARGET/bench.log"
 for word in "$@"; do
   case $word in
-    speed | cold | sizes | silence) "$TARGET/release/bench" "$word" ;;
+    speed | cold | sizes | silence) "$TARGET/release/benchmark" "$word" ;;
     hashes) hashes ;;
     pages) on_local_cloud pages::a_page_is_light ;;
     load) LATCHKEY_LOAD='50 60' on_local_cloud load:: ;;
-    build) bench/build.sh "$results/build.json" ;;
+    build) lab/benchmark/build.sh "$results/build.json" ;;
     targets) ;;
   esac
 done
-"$TARGET/release/bench" targets
+"$TARGET/release/benchmark" targets

@@ -61,14 +61,14 @@ nextest() {
 check_formatting() {
   step 'formatting'
   cargo fmt --all --check
-  # The fuzzer and the benchmark of the hashes are workspaces of their own, which only ./fuzz.sh and ./bench.sh build.
+  # The fuzzer and the lab are workspaces of their own, which only ./fuzz.sh and ./bench.sh build.
   cargo fmt --manifest-path fuzz/Cargo.toml --check
-  cargo fmt --manifest-path bench/hashes/Cargo.toml --check
+  cargo fmt --manifest-path lab/Cargo.toml --all --check
 }
 
 check_scripts() {
   step 'scripts and template'
-  shellcheck -x ./*.sh scripts/*.sh bench/*.sh .ci/run
+  shellcheck -x ./*.sh scripts/*.sh lab/benchmark/*.sh .ci/run
   cfn-lint template.yaml
 }
 
@@ -78,7 +78,7 @@ check_names() {
   # shellcheck disable=SC2016 # the backquotes are Markdown's
   names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
   for name in $names; do
-    grep -rqE "(fn|def) $name\b" tests shared tools bench || fail "the test $name is named, and does not exist"
+    grep -rqE "(fn|def) $name\b" tests shared tools lab || fail "the test $name is named, and does not exist"
   done
 }
 

@@ -2,11 +2,11 @@
 //! fails as it is told to.
 
 use crate::service::binary;
-use bench::backends::{Backends, Behaviour, Call, Failure};
-use bench::functions::{FUNCTIONS, account, event, variables};
-use bench::lambda::Environment;
-use bench::network::Network;
 use futures_util::future::join_all;
+use harness::backends::{Backends, Behaviour, Call, Failure};
+use harness::functions::{FUNCTIONS, account, event, variables};
+use harness::lambda::Environment;
+use harness::network::Network;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;

@@ -7,8 +7,8 @@
 
 use crate::account::address;
 use crate::service::{Caller, Service, UNREACHED, target};
-use bench::statistics::quantile;
 use futures_util::{StreamExt, future::join_all, stream};
+use harness::statistics::quantile;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@
 use crate::account::{Account, address};
 use crate::browser::Browser;
 use crate::service::{Service, target};
-use bench::statistics::median;
 use fantoccini::Locator;
+use harness::statistics::median;
 use serde_json::{Value, json};
 
 const PAGES: [&str; 7] = [

@@ -51,7 +51,11 @@ pub(crate) fn is_as_deployed() -> bool {
 
 /// Where the binary of a function is that the local cloud runs.
 pub(crate) fn binary(function: &str) -> PathBuf {
-    if is_as_deployed() { bench::functions::binary(&target(), function) } else { target().join("debug").join(function) }
+    if is_as_deployed() {
+        harness::functions::binary(&target(), function)
+    } else {
+        target().join("debug").join(function)
+    }
 }
 
 /// What `local.sh` started.

@@ -1,0 +1,135 @@
+//! Whether the time of an answer tells who has an account.
+//!
+//! Each pair of cases is asked in turns, twice over. First each call meets delays of table and mail of its own, as on AWS: this is
+//! what a caller sees. Then both of a pair meet the same delays: what differs now is the function's own doing, with the
+//! noise taken away that no caller can take away. Times are those inside the function's environment, as Lambda's REPORT line
+//! gives them to whoever may ask for the log.
+
+use crate::report::{keep, milliseconds};
+use anyhow::{Result, bail};
+use common::table::Table;
+use harness::backends::{Backends, Behaviour, Call};
+use harness::functions::{EMAIL, PASSWORD, account, binary, sample_account, variables};
+use harness::lambda::Environment;
+use harness::statistics::{median, paired_p_value};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the table holds, and what is asked.
+struct Case {
+    name: &'static str,
+    item: Option<Value>,
+    conditions_hold: bool,
+}
+
+/// A function, what it is asked, and the two cases that nobody may tell apart.
+type Pair = (&'static str, Value, [Case; 2]);
+
+fn pairs() -> [Pair; 6] {
+    let case = |name, item, conditions_hold| Case { name, item, conditions_hold };
+    let unknown = || case("unknown", None, false);
+    let known = |name, verified| case(name, Some(account(verified)), true);
+    let wrong = || json!({ "email": EMAIL, "password": "not the password" });
+    let sign_up = json!({ "email": EMAIL, "password": PASSWORD });
+    let token = json!({ "email": EMAIL, "lost": "not-the-token", "password": "a long enough password" });
+    let sample = case("of the sample, wrong password", Some(sample_account()), true);
+    let existing = case("taken", Some(account(true)), false);
+    [
+        ("login", wrong(), [unknown(), known("known, wrong password", true)]),
+        ("login", wrong(), [unknown(), known("unverified, wrong password", false)]),
+        ("login", wrong(), [unknown(), sample]),
+        ("lost-password", json!({ "email": EMAIL }), [unknown(), known("known", true)]),
+        ("create-user", sign_up, [case("new", None, true), existing]),
+        ("reset-password", token, [unknown(), known("known, wrong token", true)]),
+    ]
+}
+
+/// A few milliseconds for the table; for the mail log-normal, most of it between 20 and 150 ms.
+fn delays(random: &mut StdRng) -> HashMap<Call, Duration> {
+    let table = |random: &mut StdRng| Duration::from_secs_f64(random.random_range(0.002..0.006));
+    // Box and Muller.
+    let (u, v): (f64, f64) = (random.random_range(f64::EPSILON..1.0), random.random());
+    let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
+    let mail = Duration::from_secs_f64((0.055 * (0.5 * normal).exp()).clamp(0.020, 0.150));
+    Call::ALL.map(|call| (call, if call == Call::SendEmail { mail } else { table(random) })).into()
+}
+
+/// Whose delays the two calls of a pair meet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Delays {
+    /// Each its own.
+    Own,
+    /// Both the same.
+    Same,
+}
+
+/// Measures every pair and prints the table.
+pub(crate) async fn run(target: &Path, count: usize) -> Result<()> {
+    let backends = Backends::start().await?;
+    let mut random = StdRng::seed_from_u64(20_261_121);
+    let mut lines = Vec::new();
+    println!("Median difference of {count} pairs, and the p-value of a permutation test of it.\n");
+    let header = "function | case | median | other case | median | as a caller sees it | p | with the same delays | p";
+    let mut table = Table::new(header);
+    for pair in pairs() {
+        let (function, _, [Case { name, .. }, Case { name: other_name, .. }]) = pair;
+        let environment = Environment::start(&binary(target, function), &variables(&backends)).await?;
+        let mut cells = vec![function.to_owned(), name.to_owned(), String::new(), other_name.to_owned(), String::new()];
+        let mut line = json!({ "function": function, "pairs": count, "cases": [name, other_name] });
+        for whose in [Delays::Own, Delays::Same] {
+            let times = measure(&environment, &backends, &pair, count, whose, &mut random).await?;
+            let differences: Vec<f64> = times[0].iter().zip(&times[1]).map(|(one, other)| one - other).collect();
+            let (difference, p) = (median(&differences), paired_p_value(&differences, 1));
+            let medians = [median(&times[0]), median(&times[1])];
+            cells.extend([format!("{difference:+.3} ms"), format!("{p:.4}")]);
+            let key = if whose == Delays::Own { "ownDelays" } else { "sameDelays" };
+            if whose == Delays::Own {
+                [cells[2], cells[4]] = medians.map(|median| format!("{median:.2} ms"));
+            }
+            line[key] = json!({ "medians": medians, "medianDifference": difference, "p": p });
+        }
+        table.row(cells);
+        lines.push(line);
+    }
+    print!("{table}");
+    keep(target, "silence", &Value::Array(lines))
+}
+
+/// Milliseconds of so many calls of each case, in turns.
+async fn measure(
+    environment: &Environment,
+    backends: &Backends,
+    (function, event, cases): &Pair,
+    count: usize,
+    whose: Delays,
+    random: &mut StdRng,
+) -> Result<[Vec<f64>; 2]> {
+    let mut times = [Vec::with_capacity(count), Vec::with_capacity(count)];
+    let mut answers = [None, None];
+    // The first few warm connections and caches up.
+    for n in 0..count + 5 {
+        let first = delays(random);
+        let second = if whose == Delays::Own { delays(random) } else { first.clone() };
+        for (turn, delays) in [(n % 2, first), (1 - n % 2, second)] {
+            let case = &cases[turn];
+            backends.behave(Behaviour {
+                delays,
+                item: case.item.clone(),
+                conditions_hold: case.conditions_hold,
+                ..Behaviour::default()
+            });
+            let outcome = environment.call(event.to_string()).await?;
+            answers[turn] = Some((outcome.failed, outcome.body));
+            if n >= 5 {
+                times[turn].push(milliseconds(outcome.duration));
+            }
+        }
+    }
+    if answers[0] != answers[1] {
+        bail!("{function}: the answers differ");
+    }
+    Ok(times)
+}
