@@ -82,7 +82,11 @@ impl Setting {
 
     /// Whether a function gets it as an environment variable.
     pub(crate) fn is_read_by(&self, function: &Function) -> bool {
-        self.schema.latchkey.read_by.iter().any(|reader| *reader == function.name || function.allow.contains_key(reader))
+        self.schema
+            .latchkey
+            .read_by
+            .iter()
+            .any(|reader| *reader == function.name || function.allow.contains_key(reader))
     }
 
     /// The default, unless it depends on other settings.
