@@ -126,7 +126,7 @@ async fn connections_are_opened_before_the_first_event_comes_over_tls_too() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_not_believed() {
+async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
     let backends = Backends::behind(Network { tls: true, ..Network::default() }).await.unwrap();
     backends.behave(services("login", None));
     let mut variables = variables(&backends);

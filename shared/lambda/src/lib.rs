@@ -1,12 +1,27 @@
 //! An operation as a Lambda function: its services on AWS, and the audit record of each call in its log line.
+//!
+//! The bundle of an operation holds what the operation declares and nothing else: a service that it does not declare is
+//! neither built nor linked, and using one does not compile.
 
-mod aws_services;
-
-pub use aws_services::{AwsServices, StartError};
 use latchkey_audit::{Key, NONCE_BYTES};
-use latchkey_auth::{AuditTrail, Entropy, Fault, Operation, handle};
+use latchkey_auth::services::{
+    AcceptPassword, AddUser, CompromisedPasswords, FindUser, HashingScheme, IssueToken, MarkVerified, RenewHash,
+    ReplacePassword, ResetPage, RevealAccounts, SendMail, SignUpSettings, SpendResetToken, StoreResetToken, WriteMail,
+};
+use latchkey_auth::throttle::{
+    Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Occasion, Reservation, ReservedMail,
+};
+use latchkey_auth::{
+    AuditTrail, Clock, Email, Entropy, Fault, Mail, MailTemplates, NewUser, OpenIdToken, Operation, PasswordPolicy,
+    PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId, handle,
+};
+use latchkey_breaches::RangeService;
+use latchkey_cognito_identity::CognitoIdentities;
 use latchkey_config::{InvalidSetting, Settings};
-use latchkey_runtime::{Event, Handled, Handler, Report, SystemEntropy};
+use latchkey_dynamodb::DynamoUsers;
+use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock, SystemEntropy};
+use latchkey_salting::{PasswordHash, Scheme, StoredHash};
+use latchkey_ses::SesMailer;
 use serde_json::Value;
 use std::marker::PhantomData;
 use std::process::ExitCode;
@@ -15,11 +30,11 @@ use std::time::Instant;
 /// Serves an operation until Lambda ends the process.
 #[must_use]
 pub fn serve<O: Operation<AwsServices<O>> + 'static>() -> ExitCode {
-    latchkey_runtime::serve::<Calls<O, AwsServices<O>>>()
+    latchkey_runtime::serve::<OperationHandler<O, AwsServices<O>>>()
 }
 
 /// Handles calls to an operation.
-struct Calls<O, S> {
+struct OperationHandler<O, S> {
     services: S,
     audit_key: Key,
     operation: PhantomData<O>,
@@ -33,7 +48,7 @@ trait FromSettings: Sized {
     fn from_settings(settings: &Settings<'_>) -> Result<Self, Self::Error>;
 }
 
-impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for Calls<O, S> {
+impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for OperationHandler<O, S> {
     const NAME: &'static str = O::CONTRACT.name;
 
     type StartError = S::Error;
@@ -74,12 +89,286 @@ impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for Calls<O, 
     }
 }
 
+/// Why the services cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing or invalid.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// The environment is not Lambda's.
+    #[error(transparent)]
+    Environment(#[from] latchkey_aws::EnvironmentError),
+    /// The service that the owner chose for compromised passwords cannot be used.
+    #[error(transparent)]
+    CompromisedPasswords(#[from] latchkey_breaches::InvalidRangeService),
+}
+
+/// The services of an operation with the requirements `R`.
+#[derive(Debug)]
+pub struct AwsServices<R> {
+    table: Option<DynamoUsers>,
+    mail: Option<(SesMailer, MailTemplates)>,
+    identities: Option<CognitoIdentities>,
+    /// Also `None` if the owner has not enabled the check.
+    compromised_passwords: Option<RangeService>,
+    hashing_scheme: Option<Scheme>,
+    password_policy: Option<PasswordPolicy>,
+    sign_up: Option<SignUp>,
+    reset_page: Option<String>,
+    reveal_accounts: bool,
+    requirements: PhantomData<R>,
+}
+
+impl<R: Requirements> FromSettings for AwsServices<R> {
+    type Error = StartError;
+
+    fn from_settings(settings: &Settings<'_>) -> Result<Self, StartError> {
+        let aws = latchkey_aws::from_environment()?;
+        let mut warm_ups = Vec::new();
+        // Constant conditions: the code of the other branch is not linked.
+        let table = if const { R::NEEDS.table.is_declared() } {
+            let table = DynamoUsers::new(&aws.sdk, settings.table()?, &SystemEntropy);
+            warm_ups.extend(table.warm_up(R::NEEDS.table.warm_connections()));
+            Some(table)
+        } else {
+            None
+        };
+        let mail = if const { R::NEEDS.mailer.is_declared() } {
+            let mailer = SesMailer::new(&aws.sdk, settings.sender()?);
+            warm_ups.extend(mailer.warm_up(R::NEEDS.mailer.warm_connections()));
+            Some((mailer, MailTemplates::new(&settings.service_name()?)))
+        } else {
+            None
+        };
+        let identities = if const { R::NEEDS.identities.is_declared() } {
+            let (pool, provider) = (settings.identity_pool_id()?, settings.developer_provider_name()?);
+            let identities = CognitoIdentities::new(&aws.sdk, pool, provider);
+            warm_ups.extend(identities.warm_up(R::NEEDS.identities.warm_connections()));
+            Some(identities)
+        } else {
+            None
+        };
+        let compromised_passwords = if const { R::NEEDS.compromised_passwords.is_declared() } {
+            settings.breached_passwords_url()?.map(|address| RangeService::new(&address)).transpose()?
+        } else {
+            None
+        };
+        let reads = |group| R::NEEDS.reads(group);
+        let services = Self {
+            table,
+            mail,
+            identities,
+            compromised_passwords,
+            hashing_scheme: reads(SettingsGroup::PasswordScheme).then(|| settings.password_scheme()).transpose()?,
+            password_policy: reads(SettingsGroup::PasswordPolicy).then(|| settings.password_policy()).transpose()?,
+            sign_up: reads(SettingsGroup::SignUp).then(|| settings.sign_up()).transpose()?,
+            reset_page: reads(SettingsGroup::ResetPage).then(|| settings.reset_page()).transpose()?,
+            reveal_accounts: reads(SettingsGroup::RevealAccounts) && settings.reveal_accounts()?,
+            requirements: PhantomData,
+        };
+        aws.warm_up(warm_ups);
+        Ok(services)
+    }
+}
+
+/// What is declared is built, so this is never seen.
+const BUILT: &str = "what an operation declares is built at its start";
+
+impl<R: Requirements> AwsServices<R> {
+    fn table(&self) -> &DynamoUsers {
+        const { assert!(R::NEEDS.table.is_declared(), "the operation does not declare the table") };
+        self.table.as_ref().expect(BUILT)
+    }
+
+    fn mail(&self) -> &(SesMailer, MailTemplates) {
+        const { assert!(R::NEEDS.mailer.is_declared(), "the operation does not declare the mailer") };
+        self.mail.as_ref().expect(BUILT)
+    }
+}
+
+impl<R: Requirements> FindUser for AwsServices<R> {
+    async fn find_user(&self, email: &Email) -> Result<Option<User>, Fault> {
+        self.table().find_user(email).await
+    }
+}
+
+impl<R: Requirements> AddUser for AwsServices<R> {
+    async fn add_user(&self, user: &NewUser) -> Result<bool, Fault> {
+        self.table().add_user(user).await
+    }
+}
+
+impl<R: Requirements> MarkVerified for AwsServices<R> {
+    async fn mark_verified(
+        &self,
+        email: &Email,
+        seen: &PendingVerification,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.table().mark_verified(email, seen, until, now).await
+    }
+}
+
+impl<R: Requirements> StoreResetToken for AwsServices<R> {
+    async fn store_reset_token(
+        &self,
+        email: &Email,
+        token: &TokenHash,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.table().store_reset_token(email, token, until, now).await
+    }
+}
+
+impl<R: Requirements> SpendResetToken for AwsServices<R> {
+    async fn spend_reset_token(
+        &self,
+        email: &Email,
+        token: &TokenHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.table().spend_reset_token(email, token, password, now).await
+    }
+}
+
+impl<R: Requirements> ReplacePassword for AwsServices<R> {
+    async fn replace_password(
+        &self,
+        email: &Email,
+        seen: &StoredHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.table().replace_password(email, seen, password, now).await
+    }
+}
+
+impl<R: Requirements> RenewHash for AwsServices<R> {
+    async fn renew_hash(
+        &self,
+        email: &Email,
+        user_id: &UserId,
+        seen: &StoredHash,
+        password: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.table().renew_hash(email, user_id, seen, password, now).await
+    }
+}
+
+impl<R: Requirements> CountAttempt for AwsServices<R> {
+    async fn count_attempt(&self, kind: AttemptKind, email: &Email, now: Timestamp) -> Result<Attempt, Fault> {
+        self.table().count_attempt(kind, email, now).await
+    }
+}
+
+impl<R: Requirements> ClearAttempts for AwsServices<R> {
+    async fn clear_attempts(&self, kind: AttemptKind, email: &Email) -> Result<(), Fault> {
+        self.table().clear_attempts(kind, email).await
+    }
+}
+
+impl<R: Requirements> MailQuota for AwsServices<R> {
+    async fn reserve_mail(&self, occasion: Occasion, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
+        self.table().reserve_mail(occasion, email, now).await
+    }
+
+    async fn release_mail(&self, email: &Email, reserved: &ReservedMail) -> Result<(), Fault> {
+        self.table().release_mail(email, reserved).await
+    }
+}
+
+impl<R: Requirements> SendMail for AwsServices<R> {
+    async fn send_mail(&self, mail: &Mail) -> Result<(), Fault> {
+        self.mail().0.send_mail(mail).await
+    }
+
+    fn decoy_recipient(&self) -> Email {
+        self.mail().0.decoy_recipient()
+    }
+}
+
+impl<R: Requirements> WriteMail for AwsServices<R> {
+    fn mail_templates(&self) -> &MailTemplates {
+        &self.mail().1
+    }
+}
+
+impl<R: Requirements> IssueToken for AwsServices<R> {
+    async fn issue_token(&self, user: &UserId) -> Result<OpenIdToken, Fault> {
+        const { assert!(R::NEEDS.identities.is_declared(), "the operation does not declare the identity service") };
+        self.identities.as_ref().expect(BUILT).issue_token(user).await
+    }
+}
+
+impl<R: Requirements> CompromisedPasswords for AwsServices<R> {
+    async fn compromised_range(&self, prefix: &str) -> Result<Option<String>, Fault> {
+        const {
+            assert!(R::NEEDS.compromised_passwords.is_declared(), "the operation does not declare the range service");
+        }
+        match &self.compromised_passwords {
+            Some(service) => service.compromised_range(prefix).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl<R: Requirements> Clock for AwsServices<R> {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+}
+
+impl<R: Requirements> Entropy for AwsServices<R> {
+    fn fill(&self, bytes: &mut [u8]) {
+        SystemEntropy.fill(bytes);
+    }
+}
+
+impl<R: Requirements> HashingScheme for AwsServices<R> {
+    fn hashing_scheme(&self) -> Scheme {
+        const { assert!(R::NEEDS.reads(SettingsGroup::PasswordScheme), "the operation does not declare the scheme") };
+        self.hashing_scheme.expect(BUILT)
+    }
+}
+
+impl<R: Requirements> AcceptPassword for AwsServices<R> {
+    fn password_policy(&self) -> &PasswordPolicy {
+        const { assert!(R::NEEDS.reads(SettingsGroup::PasswordPolicy), "the operation does not declare the policy") };
+        self.password_policy.as_ref().expect(BUILT)
+    }
+}
+
+impl<R: Requirements> SignUpSettings for AwsServices<R> {
+    fn sign_up(&self) -> &SignUp {
+        const { assert!(R::NEEDS.reads(SettingsGroup::SignUp), "the operation does not declare sign-ups") };
+        self.sign_up.as_ref().expect(BUILT)
+    }
+}
+
+impl<R: Requirements> ResetPage for AwsServices<R> {
+    fn reset_page(&self) -> &str {
+        const { assert!(R::NEEDS.reads(SettingsGroup::ResetPage), "the operation does not declare the reset page") };
+        self.reset_page.as_ref().expect(BUILT)
+    }
+}
+
+impl<R: Requirements> RevealAccounts for AwsServices<R> {
+    fn reveals_accounts(&self) -> bool {
+        const { assert!(R::NEEDS.reads(SettingsGroup::RevealAccounts), "the operation does not declare the choice") };
+        self.reveal_accounts
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use latchkey_auth::memory::MemoryServices;
-    use latchkey_auth::{ChangePassword, Email, Login, User, UserId};
-    use latchkey_salting::{SALT_BYTES, Scheme, StoredHash};
+    use latchkey_auth::{ChangePassword, Login};
+    use latchkey_salting::SALT_BYTES;
     use serde_json::json;
 
     impl FromSettings for MemoryServices {
@@ -91,7 +380,7 @@ mod tests {
     }
 
     /// The service with one verified user.
-    fn calls<O>() -> Calls<O, MemoryServices> {
+    fn handler<O>() -> OperationHandler<O, MemoryServices> {
         let services = MemoryServices::default();
         let hash = latchkey_salting::hash(b"correct horse", &[7; SALT_BYTES], Scheme::Argon2id);
         let ada = User {
@@ -103,21 +392,21 @@ mod tests {
         };
         services.users.insert(Email::parse("ada@example.com").unwrap(), ada);
         let audit_key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
-        Calls { services, audit_key, operation: PhantomData }
+        OperationHandler { services, audit_key, operation: PhantomData }
     }
 
     /// What the line of a call tells, without its record, and the record.
     async fn logged<O: Operation<MemoryServices> + 'static>(
-        calls: &Calls<O, MemoryServices>,
+        handler: &OperationHandler<O, MemoryServices>,
         payload: Value,
         panicked_at: Option<&str>,
     ) -> (Report, Value) {
-        let audit = calls.notes();
+        let audit = handler.notes();
         let payload = payload.to_string();
-        let response = calls.handle(Event { payload: &payload, invoked_function_arn: "" }, &audit).await;
-        let handled = Handled { request_id: "id", fault: response.as_ref().err(), panicked_at };
-        let mut report = calls.report(&handled, audit);
-        let record = calls.audit_key.open(&report.audit.take().unwrap(), "id").unwrap();
+        let response = handler.handle(Event { payload: &payload, invoked_function_arn: "" }, &audit).await;
+        let ended = Handled { request_id: "id", fault: response.as_ref().err(), panicked_at };
+        let mut report = handler.report(&ended, audit);
+        let record = handler.audit_key.open(&report.audit.take().unwrap(), "id").unwrap();
         (report, record)
     }
 
@@ -128,7 +417,7 @@ mod tests {
     #[tokio::test]
     async fn a_success_logs_neither_identity_nor_token_and_its_record_names_the_identity() {
         let login = json!({ "email": "ada@example.com", "password": "correct horse" });
-        let (told, record) = logged(&calls::<Login>(), login, None).await;
+        let (told, record) = logged(&handler::<Login>(), login, None).await;
         assert_eq!(told, report("done", None));
         assert_eq!(record["operation"], "login");
         assert_eq!(record["outcome"], "done");
@@ -139,7 +428,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_logs_its_reason_and_its_record_the_detail() {
         let login = json!({ "email": "bob@example.com", "password": "correct horse" });
-        let (told, record) = logged(&calls::<Login>(), login, None).await;
+        let (told, record) = logged(&handler::<Login>(), login, None).await;
         assert_eq!(told, report("refused", Some("invalid_credentials")));
         assert_eq!(record["reason"], "invalid_credentials");
         assert_eq!(record["truth"], "unknown_account");
@@ -153,25 +442,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_fault_logs_its_type_and_its_record_the_code_or_the_place() {
-        let calls = calls::<Login>();
-        calls.services.users.fail(true);
+        let handler = handler::<Login>();
+        handler.services.users.fail(true);
         let login = json!({ "email": "ada@example.com", "password": "correct horse" });
-        let (told, record) = logged(&calls, login.clone(), None).await;
+        let (told, record) = logged(&handler, login.clone(), None).await;
         assert_eq!(told, report("fault", None));
         assert_eq!(record["fault"], "TableUnavailable");
         assert_eq!(record["cause"], "memory");
-        let (told, record) = logged(&calls, login, Some("src/lib.rs:7")).await;
+        let (told, record) = logged(&handler, login, Some("src/lib.rs:7")).await;
         assert_eq!(told, report("fault", None));
         assert_eq!(record["cause"], "src/lib.rs:7");
     }
 
     #[tokio::test]
     async fn a_mail_that_failed_after_the_change_is_in_the_record_only() {
-        let calls = calls::<ChangePassword>();
-        calls.services.mailer.fail(true);
+        let handler = handler::<ChangePassword>();
+        handler.services.mailer.fail(true);
         let change =
             json!({ "email": "ada@example.com", "oldPassword": "correct horse", "newPassword": "battery staple" });
-        let (told, record) = logged(&calls, change, None).await;
+        let (told, record) = logged(&handler, change, None).await;
         assert_eq!(told, report("done", None));
         assert_eq!(record["outcome"], "done");
         assert_eq!(record["fault"], "MailerUnavailable");
@@ -181,7 +470,7 @@ mod tests {
     #[test]
     fn a_missing_setting_is_reported_at_the_start() {
         let settings = Settings::from_lookup(|_| None);
-        let error = Calls::<Login, MemoryServices>::start(&settings).err().unwrap();
+        let error = OperationHandler::<Login, MemoryServices>::start(&settings).err().unwrap();
         assert_eq!(error.to_string(), "the setting AUDIT_KEY should be 32 bytes as base64");
     }
 }

@@ -10,20 +10,20 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must end one event and not the function: build with panic = \"unwind\"");
 
-mod log;
 mod system;
 
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use latchkey_auth::{Cause, Fault};
 use latchkey_config::Settings;
+use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use std::fmt::Display;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-pub use log::Report;
 pub use system::{SystemClock, SystemEntropy};
 
 /// Handles the events of a function.
@@ -73,6 +73,17 @@ pub struct Handled<'a> {
     pub panicked_at: Option<&'a str>,
 }
 
+/// What a handler adds to the line of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How the event ended, in one word.
+    pub outcome: &'static str,
+    /// Why it was refused.
+    pub reason: Option<&'static str>,
+    /// A sealed audit record.
+    pub audit: Option<String>,
+}
+
 /// Serves events until Lambda ends the process.
 #[must_use]
 pub fn serve<H: Handler>() -> ExitCode {
@@ -82,7 +93,7 @@ pub fn serve<H: Handler>() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::not_started(&error.to_string());
+            write(&Defect { level: "FATAL", outcome: "not started", message: &error.to_string() });
             ExitCode::FAILURE
         }
     }
@@ -129,7 +140,7 @@ async fn handle<H: Handler>(handler: &H, event: LambdaEvent<Box<RawValue>>) -> R
         fault: response.as_ref().err(),
         panicked_at: panicked_at.as_deref(),
     };
-    log::handled::<H>(&ended, handler.report(&ended, notes));
+    write(&line(H::NAME, &ended, handler.report(&ended, notes)));
     response.map_err(|fault| Diagnostic {
         error_type: fault.error_type().to_owned(),
         error_message: fault.message().to_owned(),
@@ -147,6 +158,53 @@ fn remember_place(panic: &PanicHookInfo<'_>) {
 
 fn take_place() -> Option<String> {
     PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The log line of an event, with nothing that its sender was not told. Anyone who may invoke a function may ask for the tail
+/// of its log; addresses, passwords, tokens and payloads never get here, since the types do not permit it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    level: &'static str,
+    operation: &'static str,
+    request_id: &'a str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<String>,
+}
+
+fn line<'a>(name: &'static str, handled: &Handled<'a>, report: Report) -> Line<'a> {
+    let Report { outcome, reason, audit } = report;
+    Line {
+        level: if handled.fault.is_some() { "ERROR" } else { "INFO" },
+        operation: name,
+        request_id: handled.request_id,
+        outcome,
+        reason,
+        fault: handled.fault.map(Fault::error_type),
+        audit,
+    }
+}
+
+/// The log line of a function that does not serve.
+#[derive(Serialize)]
+struct Defect<'a> {
+    level: &'static str,
+    outcome: &'static str,
+    message: &'a str,
+}
+
+/// Writes a line to standard output, which is the function's log stream. If that fails, the line is lost: there is nowhere
+/// else to report it, and the response matters more.
+fn write(line: &impl Serialize) {
+    if let Ok(mut json) = serde_json::to_vec(line) {
+        json.push(b'\n');
+        let _ = std::io::stdout().write_all(&json);
+    }
 }
 
 #[cfg(test)]
@@ -234,5 +292,24 @@ mod tests {
         assert_eq!(counted, 1);
         assert!(place.contains("lib.rs:") && !place.contains("marked"), "{place}");
         assert!(respond(r#"{"records":[]}"#).is_ok(), "the next event is handled");
+    }
+
+    fn written(fault: Option<&Fault>, outcome: &'static str, reason: Option<&'static str>) -> String {
+        let handled = Handled { request_id: "id", fault, panicked_at: Some("src/lib.rs:7") };
+        let report = Report { outcome, reason, audit: Some("sealed".to_owned()) };
+        serde_json::to_string(&line("login", &handled, report)).unwrap()
+    }
+
+    #[test]
+    fn a_line_holds_what_the_caller_was_told_and_a_sealed_record() {
+        assert_eq!(
+            written(None, "refused", Some("invalid_credentials")),
+            r#"{"level":"INFO","operation":"login","requestId":"id","outcome":"refused","reason":"invalid_credentials","audit":"sealed"}"#
+        );
+        let fault = Fault::Table(Cause::code("timeout"));
+        assert_eq!(
+            written(Some(&fault), "fault", None),
+            r#"{"level":"ERROR","operation":"login","requestId":"id","outcome":"fault","fault":"TableUnavailable","audit":"sealed"}"#
+        );
     }
 }
