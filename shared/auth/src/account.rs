@@ -5,13 +5,16 @@ pub(crate) mod email;
 pub(crate) mod name;
 pub(crate) mod verify_user;
 
+pub use create_user::{CreateUser, SignUp};
+pub use email::Email;
+pub use name::Name;
+pub use verify_user::VerifyUser;
+
 use crate::email_link::token::TokenHash;
 use crate::email_link::{PendingReset, PendingVerification};
 use crate::services::Entropy;
 use crate::time::Timestamp;
-use email::Email;
 use latchkey_salting::{PasswordHash, StoredHash};
-use name::Name;
 use std::fmt::{self, Write};
 
 /// The developer user identifier by which Cognito Identity knows a user.

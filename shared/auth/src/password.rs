@@ -11,6 +11,13 @@ pub(crate) mod lost_password;
 pub mod policy;
 pub(crate) mod reset_password;
 
+pub use change_password::ChangePassword;
+pub use compromised::is_compromised;
+pub use login::{LoggedIn, Login};
+pub use lost_password::LostPassword;
+pub use policy::{NewPassword, PasswordPolicy};
+pub use reset_password::ResetPassword;
+
 use crate::account::User;
 use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
