@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the users of another system along: ./import-users.sh [--config FILE] USERS.jsonl
 # Each line is JSON: {"email": "...", "hash": "...", "verified": true, "name": "..."}. Nothing in the table is changed; a
-# run that was stopped goes on where it was. See the README for the forms of hashes.
+# run that was stopped goes on where it was. See docs/import.md for the forms of hashes.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
