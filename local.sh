@@ -55,6 +55,13 @@ dir=$(cd "$dir" && pwd)
 emulator() {
   local id
   id=$(cat "$dir/emulator.pid" 2>/dev/null) || return 1
+  # One that this script has just started does not show its command line at once.
+  if [ "$id" = "${started:-}" ]; then
+    kill -0 "$id" 2>/dev/null || return 1
+    printf '%s' "$id"
+    # With its status: within a trap, a return without one has that of the command before the trap.
+    return 0
+  fi
   case $(ps -o args= -p "$id" 2>/dev/null) in
     *"emulator $dir"*) printf '%s' "$id" ;;
     *) return 1 ;;
@@ -179,8 +186,9 @@ if [ $running = no ]; then
     PYTHONPATH=local PYTHONPYCACHEPREFIX=$PWD/.local/pycache \
     "$VENV/bin/python" -c 'import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, "-m", "emulator", sys.argv[1]])' \
     "$dir" </dev/null >"$dir/emulator.log" 2>&1 &
-  echo $! >"$dir/emulator.pid"
-  "$VENV/bin/python" - "$endpoint/_ministack/ses/messages" $! <<'END' || {
+  started=$!
+  echo "$started" >"$dir/emulator.pid"
+  "$VENV/bin/python" - "$endpoint/_ministack/ses/messages" "$started" <<'END' || {
 import os, sys, time, urllib.request
 
 address, process = sys.argv[1], int(sys.argv[2])

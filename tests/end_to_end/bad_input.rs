@@ -4,7 +4,7 @@ use crate::account::{address, assert_refused};
 use crate::service::Service;
 use serde_json::{Value, json};
 
-const OPERATIONS: [(&str, &str); 5] = [
+pub(crate) const OPERATIONS: [(&str, &str); 5] = [
     ("createUser", "created"),
     ("verifyUser", "verified"),
     ("login", "login"),

@@ -15,6 +15,7 @@ mod faults;
 mod import;
 mod journeys;
 mod limits;
+mod lists;
 mod load;
 mod pages;
 mod permissions;

@@ -133,7 +133,7 @@ impl CountAttempt for DynamoUsers {
 
 impl ClearAttempts for DynamoUsers {
     async fn clear_attempts(&self, kind: AttemptKind, email: &Email) -> Result<(), Fault> {
-        // The item stays until it expires, so that no function needs permission to delete.
+        // The item stays until it expires, so that this needs no permission to delete.
         let update = self
             .client
             .update_item()

@@ -81,7 +81,8 @@ impl Setting {
     }
 
     /// Whether a function gets it as an environment variable.
-    pub(crate) fn is_read_by(&self, function: &Function) -> bool {
+    #[must_use]
+    pub fn is_read_by(&self, function: &Function) -> bool {
         self.schema
             .latchkey
             .read_by
