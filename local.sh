@@ -257,6 +257,8 @@ found=$(digests)
 if [ "$recorded" = "$found" ]; then
   say "stack, functions and pages: nothing to change"
 else
+  # What fails half-way is no longer what the record says.
+  rm -f "$dir/deployed"
   publish_inbox &
   if [ "${recorded%%$'\n'*}" = "${found%%$'\n'*}" ]; then
     ./deploy.sh --config "$dir/config.json"
