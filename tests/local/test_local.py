@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import botocore.session
@@ -53,6 +54,24 @@ class LocalTest(unittest.TestCase):
 
     def start(self, *options):
         return self.local("--detach", "--port", str(self.port), *options).stdout
+
+    @contextmanager
+    def in_a_terminal(self, *arguments):
+        """local.sh as a terminal starts it, and its group's leader; ended with the block, whatever happens in it."""
+        command, options = self.command(*arguments, "--port", str(self.port))
+
+        def take_signals():
+            # Whoever started these tests in the background ignores Ctrl-C, and what it starts inherits that.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=take_signals, **options
+        ) as started:
+            try:
+                yield started
+            finally:
+                if started.poll() is None:
+                    os.killpg(started.pid, signal.SIGKILL)
 
     def addresses(self):
         lines = (self.folder / "env").read_text().splitlines()
@@ -134,10 +153,7 @@ class LocalTest(unittest.TestCase):
         self.assertEqual(self.processes(group), 0)
 
     def test_ctrl_c_ends_everything_that_was_started(self):
-        command, options = self.command("--port", str(self.port))
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **options
-        ) as started:
+        with self.in_a_terminal() as started:
             said = []
             for line in started.stdout:
                 said.append(line)
@@ -153,10 +169,7 @@ class LocalTest(unittest.TestCase):
         self.assert_nothing_left(group)
 
     def test_ctrl_c_during_the_start_leaves_nothing_behind(self):
-        command, options = self.command("--detach", "--port", str(self.port))
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **options
-        ) as started:
+        with self.in_a_terminal("--detach") as started:
             for line in started.stdout:
                 if "emulator: starting" in line:
                     break
