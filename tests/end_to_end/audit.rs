@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) const GROUPS: [&str; 6] =
-    ["CreateUser", "VerifyUser", "Login", "ChangePassword", "LostPassword", "ResetPassword"];
+pub(crate) const GROUPS: [&str; 7] =
+    ["CreateUser", "VerifyUser", "Login", "ChangePassword", "LostPassword", "ResetPassword", "Mail"];
 
 fn now() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()

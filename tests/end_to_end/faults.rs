@@ -4,7 +4,7 @@
 use crate::service::binary;
 use futures_util::future::join_all;
 use harness::backends::{Backends, Behaviour, Call, Failure};
-use harness::functions::{FUNCTIONS, account, event, variables};
+use harness::functions::{FUNCTIONS, MAIL, account, event, variables};
 use harness::lambda::Environment;
 use harness::network::Network;
 use serde_json::{Value, json};
@@ -20,13 +20,19 @@ const BUDGET: Duration = Duration::from_secs(14);
 /// The calls of a function that succeeds, and how many of each.
 fn calls(function: &str) -> &'static [(Call, usize)] {
     match function {
-        "create-user" => &[(Call::Count, 1), (Call::PutItem, 1), (Call::SendEmail, 1)],
+        "create-user" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
         "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 1)],
         // The attempt is counted, and the count is cleared.
         "login" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::GetToken, 1)],
-        "change-password" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::UpdateItem, 1), (Call::SendEmail, 1)],
-        "lost-password" => &[(Call::Count, 1), (Call::UpdateItem, 1), (Call::SendEmail, 1)],
-        "reset-password" => &[(Call::GetItem, 1), (Call::UpdateItem, 1), (Call::SendEmail, 1), (Call::Count, 1)],
+        "change-password" => {
+            &[(Call::GetItem, 1), (Call::Count, 2), (Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)]
+        }
+        "lost-password" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
+        // The links are void, so their quota is given back.
+        "reset-password" => {
+            &[(Call::GetItem, 1), (Call::UpdateItem, 1), (Call::HandOver, 1), (Call::Count, 1), (Call::Quota, 1)]
+        }
+        MAIL => &[(Call::Look, 1), (Call::SendEmail, 1), (Call::Remove, 1)],
         other => panic!("which calls does {other} make?"),
     }
 }
@@ -35,8 +41,9 @@ fn calls(function: &str) -> &'static [(Call, usize)] {
 fn fault(function: &str, call: Call) -> Option<&'static str> {
     match (function, call) {
         // The password is changed: what is left is to tell the owner, and to end the waiting.
-        ("change-password" | "reset-password", Call::SendEmail) | ("reset-password", Call::Count) => None,
-        (_, Call::SendEmail) => Some("MailerUnavailable"),
+        ("change-password" | "reset-password", Call::HandOver)
+        | ("reset-password", Call::Count | Call::Quota) => None,
+        (_, Call::HandOver) => Some("MailerUnavailable"),
         (_, Call::GetToken) => Some("IdentityUnavailable"),
         _ => Some("TableUnavailable"),
     }
@@ -105,6 +112,31 @@ async fn a_call_asks_the_services_no_more_than_it_must() {
 }
 
 #[tokio::test]
+async fn a_mail_whose_delivery_fails_comes_again_and_one_that_ses_refuses_does_not() {
+    let again = json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] });
+    let done = json!({ "batchItemFailures": [] });
+    let (backends, environment) = start(MAIL).await;
+    let delivered = async |failure| {
+        backends.behave(services(MAIL, failure));
+        let outcome = environment.call(event(MAIL).to_string()).await.unwrap();
+        assert!(!outcome.failed && outcome.duration < BUDGET, "{failure:?}: {:?}", outcome.duration);
+        serde_json::from_slice::<Value>(&outcome.body).unwrap()
+    };
+    for (call, _) in calls(MAIL) {
+        for failure in FAILURES {
+            assert_eq!(delivered(Some((*call, failure))).await, again, "{call:?} {failure:?}");
+            assert_eq!(delivered(None).await, done, "after {call:?} {failure:?}");
+        }
+    }
+    // Each attempt at SES is one request: what was late may have been sent.
+    let _ = backends.counts();
+    assert_eq!(delivered(Some((Call::SendEmail, Failure::Broken))).await, again);
+    assert_eq!(backends.counts().0, HashMap::from([(Call::Look, 1), (Call::SendEmail, 1)]));
+    assert_eq!(delivered(None).await, done);
+    assert_eq!(backends.counts().0, calls(MAIL).iter().copied().collect());
+}
+
+#[tokio::test]
 async fn connections_are_opened_before_the_first_event_comes_over_tls_too() {
     for tls in [false, true] {
         for function in FUNCTIONS {
@@ -112,9 +144,9 @@ async fn connections_are_opened_before_the_first_event_comes_over_tls_too() {
             let environment = Environment::start(&binary(function), &variables(&backends)).await.unwrap();
             // As many as the function uses at once, before anything was asked of it.
             let connections = match function {
-                "verify-user" => 1,
-                "login" | "change-password" => 3,
-                "create-user" | "lost-password" | "reset-password" => 2,
+                "login" => 3,
+                "change-password" => 2,
+                "create-user" | "verify-user" | "lost-password" | "reset-password" => 1,
                 other => panic!("how many connections does {other} open?"),
             };
             let opened = tokio::time::timeout(BUDGET, backends.opened(connections)).await;
@@ -175,7 +207,7 @@ async fn a_published_password_is_refused_by_every_function_that_takes_a_new_one(
         let answer: Value = serde_json::from_slice(&outcome.body).unwrap();
         assert_eq!(answer["reason"], "password_breached", "{function}");
         let (counts, _) = backends.counts();
-        for call in [Call::PutItem, Call::UpdateItem, Call::Count, Call::SendEmail] {
+        for call in [Call::UpdateItem, Call::Count, Call::Quota, Call::HandOver] {
             assert_eq!(counts.get(&call), None, "{function}");
         }
         // Another password was published: the same request is granted.

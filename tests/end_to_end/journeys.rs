@@ -1,6 +1,6 @@
 //! From sign-up to a changed and a reset password.
 
-use crate::account::{Account, address, assert_refused, text};
+use crate::account::{Account, address, assert_refused, assert_throttled, text};
 use crate::service::{Service, code, side_by_side};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -114,16 +114,36 @@ async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_sends_n
 }
 
 #[tokio::test]
-async fn a_newer_reset_link_voids_the_older_and_a_change_of_password_voids_both() {
+async fn requests_and_changes_void_no_reset_link_and_a_completed_reset_voids_them_all() {
     let service = Service::running();
     let fay = Account::verified(&service, "fay").await;
     let (older, newer) = (fay.lose_password(&service).await, fay.lose_password(&service).await);
-    assert_refused(&fay.reset_password(&older, "the second password").await, "changed", "invalid_token");
 
     let user = fay.authenticated(&service).await;
     let change = json!({ "email": fay.email, "oldPassword": fay.password, "newPassword": "the second password" });
     assert_eq!(user.call("changePassword", &change).await, json!({ "changed": true }));
-    assert_refused(&fay.reset_password(&newer, "the third password").await, "changed", "invalid_token");
+    let told = service.last_mail(&fay.email).await;
+    assert!(told.text.contains("still works until"), "{}", told.text);
+
+    assert_eq!(fay.reset_password(&older, "the third password").await, json!({ "changed": true }));
+    assert_refused(&fay.reset_password(&newer, "the fourth password").await, "changed", "invalid_token");
+}
+
+#[tokio::test]
+async fn strangers_who_sign_up_with_an_address_spend_nothing_that_its_owner_needs() {
+    let service = Service::running();
+    let kay = Account::verified(&service, "kay").await;
+    // As often as the quota of sign-ups permits, and once more.
+    let sign_up = json!({ "email": kay.email, "password": "a strangers password" });
+    let refused = kay.guest.call("createUser", &sign_up).await;
+    assert_throttled(&refused, "created", "too_many_mails");
+    let sent = kay.guest.call("lostPassword", &json!({ "email": kay.email })).await;
+    assert_eq!(sent, json!({ "sent": true }));
+    let lost = service.last_mail(&kay.email).await.parameter("lost");
+    assert_eq!(kay.reset_password(&lost, "the second password").await, json!({ "changed": true }));
+    // The links are void, so another one can be asked for at once.
+    let again = kay.guest.call("lostPassword", &json!({ "email": kay.email })).await;
+    assert_eq!(again, json!({ "sent": true }));
 }
 
 #[tokio::test]
@@ -156,11 +176,12 @@ async fn a_link_ends_at_the_time_that_the_record_names() {
 
     // An hour and a day later, as the functions see it.
     let mut item = service.item(&jon.email).await.unwrap();
-    for attribute in ["verifyTokenExpiresAt", "lostTokenExpiresAt"] {
-        let AttributeValue::N(expires) = &item[attribute] else { panic!("{attribute} is a number") };
-        let earlier = expires.parse::<u64>().unwrap() - 24 * 60 * 60;
-        item.insert(attribute.to_owned(), AttributeValue::N(earlier.to_string()));
-    }
+    let earlier = |expires: &str| expires.parse::<u64>().unwrap() - 24 * 60 * 60;
+    let verify_ends = earlier(item["verifyTokenExpiresAt"].as_n().unwrap());
+    item.insert("verifyTokenExpiresAt".to_owned(), AttributeValue::N(verify_ends.to_string()));
+    let (hash, expires) = item["resetLink1"].as_s().unwrap().split_once('.').unwrap();
+    let reset = format!("{hash}.{}", earlier(expires));
+    item.insert("resetLink1".to_owned(), AttributeValue::S(reset));
     service.put(item).await;
     assert_refused(&jon.verify(&verify).await, "verified", "invalid_token");
     assert_refused(&jon.reset_password(&lost, "the second password").await, "changed", "invalid_token");
@@ -197,10 +218,13 @@ async fn the_table_holds_no_password_and_no_token_and_an_item_stays_small() {
         "createdAt",
         "email",
         "expiresAt",
-        "lostTokenExpiresAt",
-        "lostTokenHash",
         "passwordChangedAt",
         "passwordHash",
+        "resetLink1",
+        "resetLink2",
+        "resetLink3",
+        "resetLink4",
+        "resetLink5",
         "updatedAt",
         "userId",
         "verified",

@@ -125,30 +125,35 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
     let (region, prefix) = (service.setting("AWS_REGION"), service.setting("FUNCTION_PREFIX"));
     let arn = |of: &str, what: &str| format!("arn:aws:{of}:{region}:{}:{what}", service.setting("AWS_ACCOUNT_ID"));
     let (sender, table) = (sender(&service), service.setting("DDB_TABLE"));
+    let outbox = service.owner().dynamodb.describe_table().table_name(service.outbox()).send().await.unwrap();
+    let stream = outbox.table.unwrap().latest_stream_arn.unwrap();
     let (get, put, update) = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem");
-    for (function, users) in [
-        ("CreateUser", vec![put, update]),
-        ("VerifyUser", vec![get, update]),
-        ("Login", vec![get, update]),
-        ("ChangePassword", vec![get, update]),
-        ("LostPassword", vec![update]),
-        ("ResetPassword", vec![get, update]),
+    for (function, users, outbox) in [
+        ("CreateUser", vec![update], vec![get, put, update]),
+        ("VerifyUser", vec![get, update], vec![]),
+        ("Login", vec![get, update], vec![put]),
+        ("ChangePassword", vec![get, update], vec![get, put, update]),
+        ("LostPassword", vec![update], vec![get, put, update]),
+        ("ResetPassword", vec![get, update], vec![put, update]),
+        ("Mail", vec![], vec![get, update, "dynamodb:DeleteItem"]),
     ] {
-        let mut statements = vec![
-            json!({
-                "Sid": "Log",
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": arn("logs", &format!("log-group:/aws/lambda/{prefix}{function}:*")),
-            }),
-            json!({
-                "Sid": "Users",
-                "Effect": "Allow",
-                "Action": users,
-                "Resource": arn("dynamodb", &format!("table/{table}")),
-            }),
-        ];
-        if function != "VerifyUser" {
+        let mut statements = vec![json!({
+            "Sid": "Log",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": arn("logs", &format!("log-group:/aws/lambda/{prefix}{function}:*")),
+        })];
+        for (sid, actions, table) in [("Users", users, table.to_owned()), ("Outbox", outbox, service.outbox())] {
+            if !actions.is_empty() {
+                let table = arn("dynamodb", &format!("table/{table}"));
+                statements.push(json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": table }));
+            }
+        }
+        if function == "Mail" {
+            let read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
+            let list = ["dynamodb:ListStreams"];
+            statements.push(json!({ "Sid": "OutboxStream", "Effect": "Allow", "Action": read, "Resource": stream }));
+            statements.push(json!({ "Sid": "OutboxStreams", "Effect": "Allow", "Action": list, "Resource": "*" }));
             let domain = sender.split_once('@').unwrap().1;
             let identities = [sender.as_str(), domain].map(|identity| arn("ses", &format!("identity/{identity}")));
             statements.push(json!({
@@ -174,7 +179,7 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
         let trust = &role["AssumeRolePolicyDocument"]["Statement"];
         assert_eq!((&trust[0]["Principal"], trust.as_array().unwrap().len()), (&trusted, 1), "{function}");
     }
-    assert_eq!(roles.len(), 8, "no role without a test");
+    assert_eq!(roles.len(), 9, "no role without a test");
 }
 
 #[tokio::test]

@@ -18,7 +18,10 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use futures_util::{StreamExt, stream};
-use latchkey_dynamodb::DynamoUsers;
+use latchkey_auth::Email;
+use latchkey_auth::throttle::Quota;
+use latchkey_dynamodb::{DynamoOutbox, DynamoUsers};
+use latchkey_keys::{Key, KeyRing};
 use latchkey_runtime::SystemEntropy;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -26,7 +29,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest that one call may take: a function may run 15 seconds, and many may wait for two cores.
 const CALL_LIMIT: Duration = Duration::from_mins(1);
@@ -144,6 +147,16 @@ impl Service {
         DynamoUsers::new(config, self.setting("DDB_TABLE").to_owned(), &SystemEntropy)
     }
 
+    /// The outbox beside a table. What it hands over, nobody can read: its key is not the service's.
+    pub(crate) fn outbox_beside(&self, users: &DynamoUsers) -> DynamoOutbox<SystemEntropy> {
+        DynamoOutbox::beside(users, self.outbox(), KeyRing::of("test", Key::from([7; 32])), SystemEntropy)
+    }
+
+    /// The name of the outbox's table.
+    pub(crate) fn outbox(&self) -> String {
+        format!("{}Outbox", self.setting("DDB_TABLE"))
+    }
+
     fn caller(&self, credentials: Credentials) -> Caller {
         let config = self.config(credentials);
         Caller {
@@ -200,30 +213,71 @@ impl Service {
         owner.dynamodb.put_item().table_name(owner.table).set_item(Some(item)).send().await.unwrap();
     }
 
-    /// The counter of mails to an address, or of attempts at its secrets.
+    /// The counter of attempts at a secret of an address.
     pub(crate) async fn counter(&self, what: &str, email: &str) -> Option<Item> {
         self.item(&counter_key(what, email)).await
     }
 
-    /// Forgets which mails an address got, as an hour would.
-    pub(crate) async fn forget_mails(&self, email: &str) {
+    /// The item of a quota.
+    pub(crate) async fn quota(&self, quota: Quota, email: &str) -> Option<Item> {
         let owner = self.owner();
-        let key = AttributeValue::S(counter_key("mails", email));
-        owner.dynamodb.delete_item().table_name(owner.table).key("email", key).send().await.unwrap();
+        let key = AttributeValue::S(quota_key(quota, email));
+        owner.dynamodb.get_item().table_name(self.outbox()).key("id", key).send().await.unwrap().item
     }
 
-    /// The mails to an address, oldest first.
+    /// Forgets which mails an address got, as a day would.
+    pub(crate) async fn forget_mails(&self, email: &str) {
+        let owner = self.owner();
+        for quota in [Quota::SignUp, Quota::Reset, Quota::Change, Quota::Notice, Quota::AlreadyRegistered] {
+            let key = AttributeValue::S(quota_key(quota, email));
+            owner.dynamodb.delete_item().table_name(self.outbox()).key("id", key).send().await.unwrap();
+        }
+    }
+
+    /// The IDs of the requests for mail that wait in the outbox.
+    async fn waiting(&self) -> Vec<String> {
+        let owner = self.owner();
+        let scan = owner.dynamodb.scan().table_name(self.outbox()).consistent_read(true).projection_expression("id");
+        let mut pages = scan.into_paginator().items().send();
+        let mut waiting = Vec::new();
+        while let Some(item) = pages.next().await {
+            let id = item.unwrap()["id"].as_s().unwrap().clone();
+            if id.starts_with("mail:") {
+                waiting.push(id);
+            }
+        }
+        waiting
+    }
+
+    /// Waits until the mail function has dealt with every request that is in the outbox now.
+    async fn deliveries(&self) {
+        let mut waiting = self.waiting().await;
+        let began = Instant::now();
+        while !waiting.is_empty() {
+            assert!(began.elapsed() < CALL_LIMIT, "the mail function leaves {} requests in the outbox", waiting.len());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let still = self.waiting().await;
+            waiting.retain(|id| still.contains(id));
+        }
+    }
+
+    /// The mails to an address, oldest first. What was asked for before is delivered before.
     pub(crate) async fn mails(&self, email: &str) -> Vec<Mail> {
+        self.deliveries().await;
         let body = reqwest::get(self.setting("MAILS_URL")).await.unwrap().text().await.unwrap();
         let list: Value = serde_json::from_str(&body).unwrap();
         let all = list["messages"].as_object().unwrap().values().flat_map(|mails| mails.as_array().unwrap());
         all.filter(|mail| mail["To"].as_array().unwrap().iter().any(|to| to == email)).map(Mail::read).collect()
     }
 
-    /// The newest mail to an address. An operation answers after its mail was taken, so there is nothing to wait for.
+    /// The newest mail to an address.
     pub(crate) async fn last_mail(&self, email: &str) -> Mail {
         self.mails(email).await.pop().expect("a mail was sent")
     }
+}
+
+fn quota_key(quota: Quota, email: &str) -> String {
+    counter_key(&format!("quota:{}", quota.as_str()), &quota.subject(&Email::parse(email).unwrap()))
 }
 
 fn counter_key(what: &str, email: &str) -> String {

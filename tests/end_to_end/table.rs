@@ -7,9 +7,14 @@ use crate::service::{Item, Service};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use latchkey_auth::memory::MemoryServices;
-use latchkey_auth::services::{AddUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken};
-use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Occasion, Reservation};
-use latchkey_auth::{Email, ImportedUser, NewUser, PendingVerification, Timestamp, Token, TokenHash, UserId};
+use latchkey_auth::services::{
+    AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
+};
+use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
+use latchkey_auth::delivery::MailBudget;
+use latchkey_auth::{
+    Email, ImportedUser, MAX_RESET_LINKS, MailClass, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, UserId,
+};
 use latchkey_dynamodb::{DynamoUsers, Imported};
 use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
 use std::sync::atomic::Ordering;
@@ -49,6 +54,10 @@ fn new_user(email: &Email, link: &str) -> NewUser {
 
 fn seen(link: &str) -> PendingVerification {
     PendingVerification::Hashed { token: token(link), expires_at: LATER }
+}
+
+fn link(text: &str) -> PendingReset {
+    PendingReset { token: token(text), expires_at: LATER }
 }
 
 /// A verified account with a reset link out.
@@ -123,14 +132,20 @@ async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     assert!(service.item(nobody.as_str()).await.is_none());
 
     let email = verified(&users, "race").await;
-    let reset = async |link: &str, now| users.spend_reset_token(&email, &token(link), &hash("second"), now).await;
-    assert_eq!(reset("another", NOW).await, Ok(false));
-    assert_eq!(reset("lost", LATER).await, Ok(false), "it has ended");
-    assert_eq!(reset("lost", NOW).await, Ok(true));
-    let again = users.spend_reset_token(&email, &token("lost"), &hash("third"), NOW).await;
-    assert_eq!(again, Ok(false), "it is spent");
+    for further in ["second", "third", "fourth", "fifth"] {
+        assert_eq!(users.store_reset_token(&email, &token(further), LATER, NOW).await, Ok(true));
+    }
+    let out = users.find_user(&email).await.unwrap().unwrap().resets;
+    assert_eq!(out, ["fifth", "fourth", "third", "second", "lost"].map(link));
+    let reset = async |seen: PendingReset, to: &str| users.spend_reset_token(&email, &seen, &hash(to), NOW).await;
+    assert_eq!(reset(link("another"), "second").await, Ok(false));
+    assert_eq!(reset(PendingReset { expires_at: NOW, ..link("lost") }, "second").await, Ok(false), "it is another one");
+    assert_eq!(reset(link("lost"), "second").await, Ok(true));
+    for void in ["lost", "second", "fifth"] {
+        assert_eq!(reset(link(void), "third").await, Ok(false), "{void}");
+    }
     let after = item(&service, &email).await;
-    for gone in ["lostTokenHash", "lostTokenExpiresAt", "verifyTokenHash", "verifyTokenExpiresAt", "expiresAt"] {
+    for gone in ["resetLink1", "resetLink5", "verifyTokenHash", "verifyTokenExpiresAt", "expiresAt"] {
         assert!(!has(&after, gone), "{gone}");
     }
     assert_eq!(after["userId"].as_s().unwrap(), "user of verify");
@@ -141,7 +156,7 @@ async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     let old = legacy_record(&service, "old").await;
     for email in [&unproven, &old] {
         users.store_reset_token(email, &token("lost"), LATER, NOW).await.unwrap();
-        assert_eq!(users.spend_reset_token(email, &token("lost"), &hash("second"), NOW).await, Ok(true));
+        assert_eq!(users.spend_reset_token(email, &link("lost"), &hash("second"), NOW).await, Ok(true));
         let item = item(&service, email).await;
         assert_eq!(item["verified"], AttributeValue::Bool(true));
         for gone in ["expiresAt", "passwordSalt", "verifyToken", "lostToken"] {
@@ -160,7 +175,7 @@ async fn races_are_decided_by_conditional_writes_where_a_password_changes() {
     assert_eq!(item(&service, &email).await, before);
     assert_eq!(users.replace_password(&email, &stored("first"), &hash("second"), NOW).await, Ok(true));
     let after = item(&service, &email).await;
-    assert!(!has(&after, "lostTokenHash") && !has(&after, "lostTokenExpiresAt"), "the reset link is void");
+    assert_eq!(after["resetLink1"], before["resetLink1"], "the reset link stays good");
     assert_eq!(after["userId"], before["userId"]);
 
     let old = legacy_record(&service, "old").await;
@@ -269,48 +284,115 @@ async fn of_many_attempts_at_once_after_a_day_no_more_than_four_are_checked() {
 }
 
 #[tokio::test]
-async fn the_table_counts_mails_as_the_model_does() {
+async fn a_sixth_reset_link_takes_the_place_of_the_oldest_and_one_of_a_former_version_is_honoured() {
     let (service, users) = Service::with_table();
-    let (email, model) = (email("mailed"), MemoryServices::default());
+    let email = verified(&users, "links").await;
+    for number in 2..=MAX_RESET_LINKS + 1 {
+        assert_eq!(users.store_reset_token(&email, &token(&format!("link{number}")), LATER, NOW).await, Ok(true));
+    }
+    let out = users.find_user(&email).await.unwrap().unwrap().resets;
+    assert_eq!(out, ["link6", "link5", "link4", "link3", "link2"].map(link));
+
+    let former = self::email("former");
+    users.add_user(&new_user(&former, "verify")).await.unwrap();
+    let mut item = item(&service, &former).await;
+    item.insert("lostTokenHash".to_owned(), AttributeValue::S(token("lost").encode()));
+    item.insert("lostTokenExpiresAt".to_owned(), AttributeValue::N(LATER.0.to_string()));
+    service.put(item).await;
+    assert_eq!(users.find_user(&former).await.unwrap().unwrap().resets, [link("lost")]);
+    assert_eq!(users.spend_reset_token(&former, &link("lost"), &hash("second"), NOW).await, Ok(true));
+    assert!(!has(&service.item(former.as_str()).await.unwrap(), "lostTokenHash"));
+}
+
+#[tokio::test]
+async fn a_sign_up_over_an_unverified_account_leaves_its_reset_links_alone_and_replaces_all_else() {
+    let (service, users) = Service::with_table();
+    let email = email("again");
+    let first = NewUser { name: latchkey_auth::Name::parse("First").unwrap(), ..new_user(&email, "older") };
+    assert_eq!(users.add_user(&first).await, Ok(true));
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.add_user(&new_user(&email, "newer")).await, Ok(true));
+    let item = item(&service, &email).await;
+    assert!(has(&item, "resetLink1") && !has(&item, "name"));
+    assert_eq!(item["userId"].as_s().unwrap(), "user of newer");
+    assert_eq!(item["verifyTokenHash"].as_s().unwrap(), &token("newer").encode());
+
+    let old = legacy_record(&service, "old").await;
+    assert_eq!(users.add_user(&new_user(&old, "newer")).await, Ok(false), "it is verified");
+}
+
+#[tokio::test]
+async fn the_outbox_keeps_quotas_as_the_model_does() {
+    let (service, users) = Service::with_table();
+    let (outbox, model) = (service.outbox_beside(&users), MemoryServices::default());
+    let email = email("mailed");
+    let (sign_up, reset, day) = (Quota::SignUp, Quota::Reset, Quota::AlreadyRegistered);
     let mut now = NOW;
-    let (sign_up, lost) = (Occasion::CreateUser, Occasion::LostPassword);
     let mut granted = Vec::new();
-    // How long to wait, what for, and which of the reservations so far is released afterwards.
-    for (step, (wait, occasion, back)) in [
+    // How long to wait, which quota to use, and which of the uses so far is given back afterwards.
+    for (step, (wait, quota, back)) in [
         (0, sign_up, None),
         (0, sign_up, None),
-        (0, lost, None),
-        (60, lost, None),
-        (1, lost, Some(2)),
-        (0, lost, Some(0)),
+        (0, reset, None),
+        (60, reset, None),
+        (1, reset, Some(2)),
+        (0, reset, Some(0)),
         (61, sign_up, Some(4)),
         (0, sign_up, None),
-        (61, lost, None),
+        (61, reset, None),
         (61, sign_up, Some(6)),
-        (0, sign_up, None),
-        (61, lost, None),
-        (61, sign_up, None),
+        (0, day, None),
+        (0, day, None),
+        (61, reset, None),
+        (61, reset, None),
+        (61, reset, None),
+        (61, reset, Some(8)),
+        (61, reset, None),
+        (61, reset, None),
         (3_000, sign_up, None),
-        (600, lost, None),
-        (3_601, lost, None),
+        (3_601, reset, None),
+        (24 * 60 * 60, day, None),
     ]
     .into_iter()
     .enumerate()
     {
         now = now.plus(wait);
-        let made = users.reserve_mail(occasion, &email, now).await.unwrap();
-        assert_eq!(made, model.reserve_mail(occasion, &email, now).await.unwrap(), "step {step}");
-        if let Reservation::Granted(reserved) = made {
-            granted.push(reserved);
+        let made = outbox.reserve_mail(quota, &email, now).await.unwrap();
+        assert_eq!(made, model.reserve_mail(quota, &email, now).await.unwrap(), "step {step}");
+        if made == Reservation::Granted {
+            granted.push((quota, now));
         }
-        if let Some(reserved) = back.and_then(|back: usize| granted.get(back)) {
-            users.release_mail(&email, reserved).await.unwrap();
-            model.release_mail(&email, reserved).await.unwrap();
+        if let Some((quota, at)) = back.and_then(|back: usize| granted.get(back).copied()) {
+            outbox.release_mail(quota, &email, at).await.unwrap();
+            model.release_mail(quota, &email, at).await.unwrap();
         }
     }
-    let counter = service.counter("mails", email.as_str()).await.unwrap();
-    let expires: u64 = counter["expiresAt"].as_n().unwrap().parse().unwrap();
-    assert!(expires > now.0 + 60 * 60, "no mail is forgotten before its hour is over");
+    let item = service.quota(reset, email.as_str()).await.unwrap();
+    let expires: u64 = item["expiresAt"].as_n().unwrap().parse().unwrap();
+    assert!(expires > now.0 - 24 * 60 * 60 + 60 * 60, "no use is forgotten before its hour is over");
+    outbox.clear_quota(reset, &email).await.unwrap();
+    for _use in 0..2 {
+        assert_eq!(outbox.reserve_mail(reset, &email, now).await.is_ok(), true);
+    }
+    assert!(outbox.reserve_mail(sign_up, &email, now).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_200_requests_at_once_the_outbox_grants_one_and_of_200_mails_those_within_the_budget() {
+    let (service, users) = Service::with_table();
+    let outbox = service.outbox_beside(&users);
+    let email = email("crowd");
+    let made = join_all((0..200).map(|_| outbox.reserve_mail(Quota::Reset, &email, NOW))).await;
+    assert_eq!(made.iter().filter(|made| **made == Ok(Reservation::Granted)).count(), 1);
+
+    // An hour of the clock that no other test and no function uses.
+    let hour = Timestamp(NOW.0 + 3_600 * u64::from(std::process::id()));
+    let spent = join_all((0..200).map(|_| outbox.spend_budget(MailClass::SignUp, 7, hour))).await;
+    assert_eq!(spent.iter().filter(|spent| **spent == Ok(true)).count(), 7);
+    outbox.restore_budget(MailClass::SignUp, hour).await.unwrap();
+    assert_eq!(outbox.spend_budget(MailClass::SignUp, 7, hour).await, Ok(true));
+    assert_eq!(outbox.spend_budget(MailClass::SignUp, 7, hour).await, Ok(false));
+    assert_eq!(outbox.spend_budget(MailClass::Notice, 0, hour).await, Ok(false));
 }
 
 #[tokio::test]
@@ -325,16 +407,16 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
         assert_eq!(users.count_attempt(AttemptKind::Password, &email, NOW).await, Ok(Attempt::Counted(number)));
         was_lost();
     }
-    for occasion in [Occasion::CreateUser, Occasion::LostPassword] {
+    let outbox = service.outbox_beside(&users);
+    for quota in [Quota::SignUp, Quota::Reset] {
         losing();
-        let reserved = users.reserve_mail(occasion, &email, NOW).await.unwrap();
+        assert_eq!(outbox.reserve_mail(quota, &email, NOW).await, Ok(Reservation::Granted));
         was_lost();
-        let Reservation::Granted(granted) = reserved else { panic!("{reserved:?}") };
-        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Throttled { .. })));
+        assert!(matches!(outbox.reserve_mail(quota, &email, NOW).await, Ok(Reservation::Throttled { .. })));
         losing();
-        users.release_mail(&email, &granted).await.unwrap();
+        outbox.release_mail(quota, &email, NOW).await.unwrap();
         was_lost();
-        assert!(matches!(users.reserve_mail(occasion, &email, NOW).await, Ok(Reservation::Granted(_))));
+        assert_eq!(outbox.reserve_mail(quota, &email, NOW).await, Ok(Reservation::Granted));
     }
 
     losing();
@@ -346,8 +428,9 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
     losing();
     assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
     was_lost();
+    assert_eq!(users.find_user(&email).await.unwrap().unwrap().resets, [link("lost")], "stored once");
     losing();
-    assert_eq!(users.spend_reset_token(&email, &token("lost"), &hash("second"), NOW).await, Ok(true));
+    assert_eq!(users.spend_reset_token(&email, &link("lost"), &hash("second"), NOW).await, Ok(true));
     was_lost();
     losing();
     assert_eq!(users.replace_password(&email, &stored("second"), &hash("third"), NOW).await, Ok(true));

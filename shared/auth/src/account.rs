@@ -12,6 +12,8 @@ pub use verify_user::VerifyUser;
 
 use crate::email_link::token::TokenHash;
 use crate::email_link::{PendingReset, PendingVerification};
+#[cfg(doc)]
+use crate::email_link::MAX_RESET_LINKS;
 use crate::services::Entropy;
 use crate::time::Timestamp;
 use latchkey_salting::{PasswordHash, StoredHash};
@@ -119,6 +121,6 @@ pub struct User {
     /// The pending verification link. It stays after its use until it expires, so that a second click is answered like
     /// the first.
     pub verification: Option<PendingVerification>,
-    /// The pending reset link.
-    pub reset: Option<PendingReset>,
+    /// The reset links that are out, of which some may have expired: at most [`MAX_RESET_LINKS`].
+    pub resets: Vec<PendingReset>,
 }

@@ -6,7 +6,7 @@ use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
 use crate::fault::Fault;
 use crate::refusal::{Reason, Refusal};
-use crate::throttle::{Attempt, AttemptKind, CountAttempt};
+use crate::throttle::{Attempt, AttemptKind, CountAttempt, Quota};
 use crate::time::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use token::{Token, TokenHash};
@@ -16,6 +16,10 @@ pub(crate) const VERIFICATION_SECONDS: u64 = 24 * 60 * 60;
 
 /// The lifetime of a reset link, in seconds: one hour.
 pub(crate) const RESET_SECONDS: u64 = 60 * 60;
+
+/// The most reset links of an account that work at once. It is the number of mails that its quota permits within the lifetime of
+/// a link, so that a request that is refused means that a working link is in the mailbox.
+pub const MAX_RESET_LINKS: usize = Quota::Reset.limit();
 
 /// A verification link that was mailed and has not been replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +46,8 @@ impl PendingVerification {
     }
 }
 
-/// A reset link that was mailed and not yet used. There is no plain form: the plain `lostToken` of a legacy record is never
-/// honoured.
+/// A reset link that was mailed, while no reset was completed. There is no plain form: the plain `lostToken` of a legacy record
+/// is never honoured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingReset {
     /// The hash of the token in the link.
@@ -52,11 +56,22 @@ pub struct PendingReset {
     pub expires_at: Timestamp,
 }
 
-impl PendingReset {
-    /// Accepts the token of this link, or says why it is not acceptable.
-    pub(crate) fn accept(&self, token: &Token, now: Timestamp) -> Result<(), AuditDetail> {
-        accept(&self.token, self.expires_at, token, now)
+/// Finds the link of this token among those that are out, or says why none is acceptable.
+pub(crate) fn accept_reset(links: &[PendingReset], token: &Token, now: Timestamp) -> Result<PendingReset, AuditDetail> {
+    let mut refused = AuditDetail::NoLink;
+    for link in links {
+        match accept(&link.token, link.expires_at, token, now) {
+            Ok(()) => return Ok(*link),
+            // That the right token has expired says more than that another link has another token.
+            Err(detail) => refused = if refused == AuditDetail::LinkExpired { refused } else { detail },
+        }
     }
+    Err(refused)
+}
+
+/// Until when the last of the links works that are out.
+pub(crate) fn reset_links_until(links: &[PendingReset], now: Timestamp) -> Option<Timestamp> {
+    links.iter().map(|link| link.expires_at).filter(|expires_at| now < *expires_at).max()
 }
 
 fn accept(hash: &TokenHash, expires_at: Timestamp, token: &Token, now: Timestamp) -> Result<(), AuditDetail> {

@@ -16,7 +16,7 @@
 //! | [`password`] | hashing, the policy; `login`, `change_password`, `lost_password`, `reset_password` |
 //! | `email_link` | the tokens in links: purpose, hash, expiry |
 //! | [`throttle`] | limits on attempts and on mail |
-//! | `mail` | the mail templates |
+//! | `mail` | the mail templates, and the rules of delivery |
 //! | `audit` | what the operator learns of a call |
 //! | `memory` | the services in memory, for tests |
 
@@ -37,9 +37,9 @@ mod time;
 pub use account::*;
 pub use audit::{AuditDetail, AuditTrail, Step};
 pub use email_link::token::{Token, TokenHash};
-pub use email_link::{PendingReset, PendingVerification};
+pub use email_link::{MAX_RESET_LINKS, PendingReset, PendingVerification};
 pub use fault::{Cause, Fault};
-pub use mail::{Mail, MailTemplates};
+pub use mail::{Mail, MailClass, MailRequest, MailTemplate, MailTemplates, delivery};
 pub use operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, handle};
 pub use password::*;
 pub use refusal::{Reason, Refusal};

@@ -13,10 +13,11 @@ use crate::account::UserId;
 use crate::account::create_user::SignUp;
 use crate::fault::Fault;
 use crate::mail::MailTemplates;
+use crate::mail::delivery::MailBudgets;
 use crate::operation::{Needs, SettingsGroup};
 use crate::password::policy::PasswordPolicy;
 use crate::services::{
-    AcceptPassword, HashingScheme, IssueToken, OpenIdToken, ResetPage, RevealAccounts, SignUpSettings, WriteMail,
+    AcceptPassword, HashingScheme, IssueToken, OpenIdToken, RevealAccounts, SignUpSettings,
 };
 use calls::Calls;
 pub use clock::MemoryClock;
@@ -32,7 +33,7 @@ pub use users::MemoryUsers;
 pub struct MemoryServices {
     /// The accounts.
     pub users: MemoryUsers,
-    /// The mail that was sent.
+    /// The mail that was asked for, and sent.
     pub mailer: MemoryMailer,
     /// The compromised passwords.
     pub compromised: MemoryCompromised,
@@ -44,8 +45,8 @@ pub struct MemoryServices {
     pub policy: PasswordPolicy,
     /// The settings of sign-ups.
     pub sign_up: SignUp,
-    /// The page that a reset link opens.
-    pub reset_page: String,
+    /// The budgets of the mail function.
+    pub budgets: MailBudgets,
     /// Whether callers are told who has an account.
     pub reveal_accounts: bool,
     templates: MailTemplates,
@@ -64,13 +65,14 @@ impl Default for MemoryServices {
             // The quickest scheme there is.
             scheme: Scheme::Argon2id,
             policy: PasswordPolicy::default(),
-            sign_up: SignUp {
-                verification_page: "https://pages.example/verify.html".to_owned(),
-                unverified_seconds: 7 * 24 * 60 * 60,
-            },
-            reset_page: "https://pages.example/resetPassword.html".to_owned(),
+            sign_up: SignUp { unverified_seconds: 7 * 24 * 60 * 60 },
+            budgets: MailBudgets { sign_ups: 1_000, notices: 250 },
             reveal_accounts: false,
-            templates: MailTemplates::new("Example"),
+            templates: MailTemplates::new(
+                "Example",
+                "https://pages.example/verify.html".to_owned(),
+                "https://pages.example/resetPassword.html".to_owned(),
+            ),
             random: Cell::default(),
             counts: Counts::default(),
             calls: Calls::default(),
@@ -84,12 +86,12 @@ impl MemoryServices {
         self.calls.declare(needs);
     }
 
-    /// The most calls that have been under way at once since the last declaration: to the table, the mailer, the identity
+    /// The most calls that have been under way at once since the last declaration: to the table, the outbox, the identity
     /// service, and the service that knows compromised passwords.
     #[must_use]
     pub fn most_calls(&self) -> [usize; 4] {
-        let Calls { table, mailer, identities, compromised_passwords, .. } = &self.calls;
-        [table, mailer, identities, compromised_passwords].map(calls::CallsTo::most)
+        let Calls { table, outbox, identities, compromised_passwords, .. } = &self.calls;
+        [table, outbox, identities, compromised_passwords].map(calls::CallsTo::most)
     }
 }
 
@@ -101,13 +103,6 @@ impl IssueToken for MemoryServices {
             identity_id: format!("region:{}", user.as_str()),
             token: format!("token of {}", user.as_str()),
         })
-    }
-}
-
-impl WriteMail for MemoryServices {
-    fn mail_templates(&self) -> &MailTemplates {
-        self.calls.write_mail();
-        &self.templates
     }
 }
 
@@ -129,13 +124,6 @@ impl SignUpSettings for MemoryServices {
     fn sign_up(&self) -> &SignUp {
         self.calls.read(SettingsGroup::SignUp);
         &self.sign_up
-    }
-}
-
-impl ResetPage for MemoryServices {
-    fn reset_page(&self) -> &str {
-        self.calls.read(SettingsGroup::ResetPage);
-        &self.reset_page
     }
 }
 

@@ -47,8 +47,9 @@ pub trait Requirements {
 pub struct Needs {
     /// The user table.
     pub table: Use,
-    /// The mailer.
-    pub mailer: Use,
+    /// The outbox, which holds mail for the mail function and the quotas of mail. It is reached over the connections of the
+    /// table.
+    pub outbox: Use,
     /// The identity service.
     pub identities: Use,
     /// The service that knows compromised passwords.
@@ -76,10 +77,8 @@ pub enum SettingsGroup {
     PasswordScheme,
     /// Which new passwords are accepted.
     PasswordPolicy,
-    /// Where verification links lead, and how long an unverified account is kept.
+    /// How long an unverified account is kept.
     SignUp,
-    /// Where reset links lead.
-    ResetPage,
     /// Whether callers are told who has an account.
     RevealAccounts,
 }
@@ -88,7 +87,7 @@ impl Needs {
     /// No service and no settings.
     pub const NONE: Self = Self {
         table: Use::Never,
-        mailer: Use::Never,
+        outbox: Use::Never,
         identities: Use::Never,
         compromised_passwords: Use::Never,
         settings: &[],
@@ -313,7 +312,7 @@ mod tests {
 
     #[test]
     fn settings_are_read_only_where_they_are_declared() {
-        let needs = Needs { settings: &[SettingsGroup::SignUp, SettingsGroup::ResetPage], ..Needs::NONE };
-        assert!(needs.reads(SettingsGroup::ResetPage) && !needs.reads(SettingsGroup::RevealAccounts));
+        let needs = Needs { settings: &[SettingsGroup::SignUp, SettingsGroup::PasswordPolicy], ..Needs::NONE };
+        assert!(needs.reads(SettingsGroup::SignUp) && !needs.reads(SettingsGroup::RevealAccounts));
     }
 }

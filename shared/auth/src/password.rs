@@ -24,7 +24,8 @@ use crate::audit::{AuditDetail, AuditTrail, Step};
 use crate::fault::{Cause, Fault};
 use crate::operation::Text;
 use crate::refusal::{Reason, Refusal};
-use crate::services::{Entropy, FindUser, HashingScheme, SendMail, WriteMail};
+use crate::mail::{MailClass, MailRequest, MailTemplate};
+use crate::services::{Entropy, FindUser, HandOverMail, HashingScheme};
 use crate::throttle::{Attempt, AttemptKind, CountAttempt, FREE_ATTEMPTS};
 use crate::time::Timestamp;
 use futures_util::future::join;
@@ -88,7 +89,7 @@ pub(crate) async fn check_password<S>(
     now: Timestamp,
 ) -> Result<Result<User, Refusal>, Fault>
 where
-    S: FindUser + CountAttempt + HashingScheme + SendMail + WriteMail,
+    S: FindUser + CountAttempt + HashingScheme + HandOverMail,
 {
     audit.account(email);
     let attempt = audit.step(Step::Attempt, services.count_attempt(AttemptKind::Password, email, now));
@@ -109,27 +110,25 @@ where
         user => {
             audit.detail(if user.is_some() { AuditDetail::WrongPassword } else { AuditDetail::UnknownAccount });
             if number == FREE_ATTEMPTS {
-                notify_owner(services, audit, email, user).await;
+                notify_owner(services, audit, email, user.as_ref(), now).await;
             }
             Ok(Err(Refusal::new(Reason::InvalidCredentials)))
         }
     }
 }
 
-/// Notifies the owner once per count, when the waiting begins. The time must not reveal whether there is an owner.
-async fn notify_owner<S: SendMail + WriteMail>(
+/// Asks for a notice when the waiting begins. What is handed over has one length, whether or not there is an owner.
+async fn notify_owner<S: HandOverMail>(
     services: &S,
     audit: &AuditTrail<'_>,
     email: &Email,
-    user: Option<User>,
+    user: Option<&User>,
+    now: Timestamp,
 ) {
-    let templates = services.mail_templates();
-    let mail = match user {
-        Some(user) if user.verified => templates.wrong_passwords(email),
-        _ => templates.wrong_passwords(&services.decoy_recipient()),
-    };
+    let template = user.filter(|user| user.verified).map(|_| MailTemplate::WrongPasswords);
+    let request = MailRequest { class: MailClass::Notice, to: email.clone(), template, requested_at: now };
     // The attempt is refused either way; a fault in place of the refusal would only invite another one.
-    let _ = audit.step(Step::Mail, services.send_mail(&mail)).await;
+    let _ = audit.step(Step::Mail, services.hand_over_mail(&request)).await;
 }
 
 /// Hashes a password under the configured scheme with a fresh salt.

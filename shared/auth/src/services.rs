@@ -9,10 +9,10 @@
 use crate::account::create_user::SignUp;
 use crate::account::email::Email;
 use crate::account::{NewUser, User, UserId};
-use crate::email_link::PendingVerification;
+use crate::email_link::{PendingReset, PendingVerification};
 use crate::email_link::token::TokenHash;
 use crate::fault::Fault;
-use crate::mail::{Mail, MailTemplates};
+use crate::mail::MailRequest;
 use crate::password::policy::PasswordPolicy;
 use crate::time::Timestamp;
 use latchkey_salting::{PasswordHash, Scheme, StoredHash};
@@ -48,7 +48,7 @@ pub trait MarkVerified {
 
 /// Stores the tokens of reset links.
 pub trait StoreResetToken {
-    /// Stores the hash of a reset token in place of any older one; `false` if there is no such account.
+    /// Stores the hash of a reset token beside the four newest of those that are out; `false` if there is no such account.
     async fn store_reset_token(
         &self,
         email: &Email,
@@ -60,12 +60,12 @@ pub trait StoreResetToken {
 
 /// Exchanges reset tokens for new passwords.
 pub trait SpendResetToken {
-    /// Spends a reset token that has not expired, stores the new password, and marks the address as verified, since the
-    /// token proves the mailbox. `false` if the token is not, or no longer, the stored one.
+    /// Spends the reset link that was `seen`, voids all others, stores the new password, and marks the address as verified,
+    /// since the link proves the mailbox. `false` if the link is no longer out.
     async fn spend_reset_token(
         &self,
         email: &Email,
-        token: &TokenHash,
+        seen: &PendingReset,
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault>;
@@ -73,8 +73,8 @@ pub trait SpendResetToken {
 
 /// Replaces passwords.
 pub trait ReplacePassword {
-    /// Stores another password and voids a pending reset link. `false` if the stored hash is no longer the one that was
-    /// `seen`.
+    /// Stores another password. Reset links that are out stay good, so that whoever changed the password cannot take the way
+    /// back from its owner. `false` if the stored hash is no longer the one that was `seen`.
     async fn replace_password(
         &self,
         email: &Email,
@@ -98,13 +98,11 @@ pub trait RenewHash {
     ) -> Result<bool, Fault>;
 }
 
-/// Sends mail.
-pub trait SendMail {
-    /// Hands a mail over for delivery.
-    async fn send_mail(&self, mail: &Mail) -> Result<(), Fault>;
-
-    /// A recipient that accepts and discards mail. Sending to it takes the same time as sending to a real user.
-    fn decoy_recipient(&self) -> Email;
+/// Hands mail over to the mail function.
+pub trait HandOverMail {
+    /// Hands a request over. It is stored when this returns, in the same way and with the same number of bytes whatever it asks
+    /// for.
+    async fn hand_over_mail(&self, request: &MailRequest) -> Result<(), Fault>;
 }
 
 /// Turns logins into identities.
@@ -160,22 +158,10 @@ pub trait AcceptPassword {
     fn password_policy(&self) -> &PasswordPolicy;
 }
 
-/// What mail says in the name of the service.
-pub trait WriteMail {
-    /// The templates of all mail.
-    fn mail_templates(&self) -> &MailTemplates;
-}
-
 /// How the owner wants sign-ups to work.
 pub trait SignUpSettings {
     /// The settings of sign-ups.
     fn sign_up(&self) -> &SignUp;
-}
-
-/// Where reset links lead.
-pub trait ResetPage {
-    /// The page that a reset link opens (`RESET_PAGE`).
-    fn reset_page(&self) -> &str;
 }
 
 /// Whether callers may learn who has an account.

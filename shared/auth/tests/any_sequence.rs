@@ -3,7 +3,8 @@
 
 mod world;
 
-use latchkey_auth::{Cause, Fault, Outcome, Reason};
+use latchkey_auth::delivery::SendError;
+use latchkey_auth::{Cause, Fault, MAX_RESET_LINKS, Outcome, Reason};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use world::{DONE, HOUR, World, identity};
@@ -48,8 +49,10 @@ enum Step {
     TableFails {
         from_call: u32,
     },
-    /// In the next request, no mail is accepted.
-    MailerFails,
+    /// In the next request, no mail can be handed over.
+    OutboxFails,
+    /// The mails of the next request are refused.
+    MailerRefuses,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -67,7 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => prop_oneof![Just(2), Just(61), Just(20 * 60), Just(HOUR + 1), Just(DAY + 1)]
             .prop_map(|seconds| Step::Wait { seconds }),
         1 => (0..2_u32).prop_map(|from_call| Step::TableFails { from_call }),
-        1 => Just(Step::MailerFails),
+        1 => Just(Step::OutboxFails),
+        1 => Just(Step::MailerRefuses),
     ]
 }
 
@@ -80,7 +84,8 @@ struct Account {
     serial: usize,
     /// A link with its expiry.
     verify: Option<(String, u64)>,
-    reset: Option<(String, u64)>,
+    /// The reset links that are out, with their expiry, the newest first.
+    resets: Vec<(String, u64)>,
 }
 
 #[derive(Default)]
@@ -93,7 +98,8 @@ struct Model {
     /// The identity of each account that has logged in.
     identities: BTreeMap<usize, String>,
     table_fails_from: Option<u32>,
-    mailer_fails: bool,
+    outbox_fails: bool,
+    mailer_refuses: bool,
 }
 
 impl Model {
@@ -116,7 +122,7 @@ impl Run {
     /// Applies the faults of the steps before to the next request only.
     fn break_things(&mut self) {
         self.world.users.fail_from(self.model.table_fails_from.take());
-        self.world.mailer.fail(std::mem::take(&mut self.model.mailer_fails));
+        self.world.mailer.fail(std::mem::take(&mut self.model.outbox_fails));
     }
 
     fn mend_things(&self) -> bool {
@@ -126,22 +132,20 @@ impl Run {
         failing
     }
 
-    /// Takes the links from the mails that were sent. Returns how many mails there were, including those to the decoy
-    /// recipient, and the latest link.
-    fn read_mails(&mut self) -> (usize, Option<String>) {
-        let mails = self.world.mailer.take();
+    /// Delivers what was handed over, and takes the links from the mails. Returns how much was handed over, and the latest link.
+    async fn read_mails(&mut self) -> (usize, Option<String>) {
+        let refuses = std::mem::take(&mut self.model.mailer_refuses);
+        self.world.mailer.fail_sending(refuses.then(|| SendError::Refused(Cause::code("memory"))));
+        let ends = self.world.services.deliver().await;
         let mut latest = None;
-        for mail in &mails {
+        for mail in self.world.mailer.take_sent() {
             let link = mail.text.lines().find(|line| line.starts_with("https://pages."));
-            if let Some(token) = link.and_then(|link| link.rsplit_once('=')) {
-                let known = EMAILS.contains(&mail.to.as_str());
-                if known {
-                    latest = Some(token.1.to_owned());
-                    self.model.links.insert(0, token.1.to_owned());
-                }
+            if let Some((_, token)) = link.and_then(|link| link.rsplit_once('=')) {
+                latest = Some(token.to_owned());
+                self.model.links.insert(0, token.to_owned());
             }
         }
-        (mails.len(), latest)
+        (ends.len(), latest)
     }
 
     async fn take(&mut self, step: Step) {
@@ -155,8 +159,12 @@ impl Run {
                 self.model.table_fails_from = Some(from_call);
                 return;
             }
-            Step::MailerFails => {
-                self.model.mailer_fails = true;
+            Step::OutboxFails => {
+                self.model.outbox_fails = true;
+                return;
+            }
+            Step::MailerRefuses => {
+                self.model.mailer_refuses = true;
                 return;
             }
             _ => {}
@@ -169,7 +177,7 @@ impl Run {
             Step::ChangePassword { who, old, new } => self.change_password(who, old, new).await,
             Step::LostPassword { who } => self.lost_password(who).await,
             Step::ResetPassword { who, link, password } => self.reset_password(who, link, password).await,
-            Step::Wait { .. } | Step::TableFails { .. } | Step::MailerFails => {}
+            Step::Wait { .. } | Step::TableFails { .. } | Step::OutboxFails | Step::MailerRefuses => {}
         }
         self.compare();
     }
@@ -181,15 +189,15 @@ impl Run {
             assert_eq!(stored.is_some(), expected.is_some());
             if let (Some(stored), Some(expected)) = (stored, expected) {
                 assert_eq!(stored.verified, expected.verified);
-                assert_eq!(stored.reset.is_some(), expected.reset.is_some());
+                assert_eq!(stored.resets.len(), expected.resets.len());
             }
         }
     }
 
     async fn create_user(&mut self, who: usize, password: usize) {
         let answer = self.world.create_user(EMAILS[who], PASSWORDS[password]).await;
-        let mailer_failed = self.mend_things();
-        let (mails, link) = self.read_mails();
+        let outbox_failed = self.mend_things();
+        let (mails, link) = self.read_mails().await;
         if answer.as_ref().is_ok_and(|answer| answer.reason() == Some(Reason::TooManyMails)) || table_failed(&answer) {
             assert_eq!(mails, 0);
             return;
@@ -201,16 +209,17 @@ impl Run {
                 password,
                 verified: false,
                 serial: self.model.serials,
-                // Nobody knows the link of a mail that failed.
+                // Nobody knows the link of a mail that was not sent.
                 verify: link.map(|token| (token, self.model.now + DAY)),
-                reset: None,
+                // Sign-ups void no reset link.
+                resets: self.model.accounts.get(&who).map(|old| old.resets.clone()).unwrap_or_default(),
             };
             self.model.accounts.insert(who, account);
         }
-        if mailer_failed {
+        if outbox_failed {
             assert!(matches!(answer, Err(Fault::Mailer(_))));
         } else {
-            // The same answer and one mail, whether or not the address has an account.
+            // The same answer and one request, whether or not the address has an account.
             assert_eq!((answer, mails), (Ok(DONE), 1));
         }
     }
@@ -237,7 +246,7 @@ impl Run {
     async fn login(&mut self, who: usize, password: usize) {
         let answer = self.world.call_login(EMAILS[who], PASSWORDS[password]).await;
         self.mend_things();
-        let _ = self.read_mails();
+        let _ = self.read_mails().await;
         if table_failed(&answer) {
             return;
         }
@@ -261,21 +270,22 @@ impl Run {
 
     async fn change_password(&mut self, who: usize, old: usize, new: usize) {
         let answer = self.world.call_change_password(EMAILS[who], PASSWORDS[old], PASSWORDS[new]).await;
-        let mailer_failed = self.mend_things();
-        let (mails, _) = self.read_mails();
+        let outbox_failed = self.mend_things();
+        let (mails, _) = self.read_mails().await;
         if table_failed(&answer) {
             return;
         }
         let answer = answer.expect("no other fault");
         if answer.reason() == Some(Reason::TooManyAttempts) {
+            assert_eq!(mails, 0);
             return;
         }
         match self.model.accounts.get_mut(&who).filter(|account| account.password == old) {
             Some(account) if account.verified => {
                 assert_eq!(answer.reason(), None);
-                assert_eq!(mails, usize::from(!mailer_failed), "the owner hears of it");
+                assert_eq!(mails, usize::from(!outbox_failed), "the owner hears of it");
+                // Changes void no reset link.
                 account.password = new;
-                account.reset = None;
             }
             Some(_) => Model::refused(&answer, Reason::NotVerified),
             None => Model::refused(&answer, Reason::InvalidCredentials),
@@ -284,20 +294,21 @@ impl Run {
 
     async fn lost_password(&mut self, who: usize) {
         let answer = self.world.lost_password(EMAILS[who]).await;
-        let mailer_failed = self.mend_things();
-        let (mails, link) = self.read_mails();
+        let outbox_failed = self.mend_things();
+        let (mails, link) = self.read_mails().await;
         if answer.as_ref().is_ok_and(|answer| answer.reason() == Some(Reason::TooManyMails)) || table_failed(&answer) {
             assert_eq!(mails, 0);
             return;
         }
         if let Some(account) = self.model.accounts.get_mut(&who) {
-            // The older link is void, whether or not the mail with the newer one was accepted.
-            account.reset = Some((link.unwrap_or_default(), self.model.now + HOUR));
+            // Requests void no link. Nobody knows one that was not sent, but it has its place.
+            account.resets.insert(0, (link.unwrap_or_default(), self.model.now + HOUR));
+            account.resets.truncate(MAX_RESET_LINKS);
         }
-        if mailer_failed {
+        if outbox_failed {
             assert!(matches!(answer, Err(Fault::Mailer(_))));
         } else {
-            // One mail, if only to the decoy recipient.
+            // One request, if only without a recipient.
             assert_eq!((answer, mails), (Ok(DONE), 1));
         }
     }
@@ -305,22 +316,22 @@ impl Run {
     async fn reset_password(&mut self, who: usize, link: usize, password: usize) {
         let token = self.model.link(link);
         let answer = self.world.call_reset_password(EMAILS[who], &token, PASSWORDS[password]).await;
-        let mailer_failed = self.mend_things();
-        let (mails, _) = self.read_mails();
+        let outbox_failed = self.mend_things();
+        let (mails, _) = self.read_mails().await;
         if table_failed(&answer) {
             return;
         }
         let answer = answer.expect("no other fault");
         let now = self.model.now;
         let account = self.model.accounts.get_mut(&who);
-        match account.filter(|account| account.reset.as_ref().is_some_and(|(is, end)| *is == token && now < *end)) {
+        match account.filter(|account| account.resets.iter().any(|(is, end)| *is == token && now < *end)) {
             Some(account) => {
                 assert_eq!(answer.reason(), None);
-                assert_eq!(mails, usize::from(!mailer_failed), "the owner hears of it");
+                assert_eq!(mails, usize::from(!outbox_failed), "the owner hears of it");
                 account.password = password;
                 account.verified = true;
                 account.verify = None;
-                account.reset = None;
+                account.resets.clear();
             }
             None => assert!(matches!(answer.reason(), Some(Reason::InvalidToken | Reason::TooManyAttempts))),
         }

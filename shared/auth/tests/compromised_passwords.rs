@@ -15,7 +15,7 @@ async fn a_published_password_is_refused_wherever_one_is_chosen_and_spends_nothi
     world.compromised.add(PASSWORD_SHA1);
     let refused = world.create_user(ADA, PASSWORD).await.expect("no fault");
     assert_eq!(refused.reason(), Some(Reason::PasswordCompromised));
-    assert!(world.user(ADA).is_none() && world.mailer.take().is_empty());
+    assert!(world.user(ADA).is_none() && world.mails().await.is_empty());
 
     // No mail was counted: the next try is answered at once.
     world.verified(ADA, OTHER).await;
@@ -27,7 +27,7 @@ async fn a_published_password_is_refused_wherever_one_is_chosen_and_spends_nothi
     assert_eq!(world.login(ADA, OTHER).await.reason(), None);
     world.wait();
     world.lost_password(ADA).await.expect("no fault");
-    let lost = world.mailed_token();
+    let lost = world.mailed_token().await;
     assert_eq!(world.reset_password(ADA, &lost, PASSWORD).await.reason(), Some(Reason::PasswordCompromised));
     assert_eq!(world.reset_password(ADA, &lost, "something else entirely").await, DONE);
 }

@@ -2,10 +2,9 @@
 
 mod world;
 
-use latchkey_auth::services::SendMail;
 use latchkey_auth::{
-    ChangePassword, CreateUser, Done, Email, Fault, Login, LostPassword, Outcome, PendingVerification, Reason,
-    ResetPassword, VerifyUser,
+    ChangePassword, CreateUser, Done, Email, Fault, Login, LostPassword, MAX_RESET_LINKS, MailRequest, Outcome,
+    PendingVerification, Reason, ResetPassword, VerifyUser,
 };
 use latchkey_salting::StoredHash;
 use serde_json::{Value, json};
@@ -17,7 +16,7 @@ async fn a_user_signs_up_verifies_and_logs_in() {
     assert_eq!(world.create_user(" ADA@Example.com ", PASSWORD).await, Ok(DONE));
     assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::NotVerified));
     assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
-    assert_eq!(world.verify_user(ADA, &world.mailed_token()).await, DONE);
+    assert_eq!(world.verify_user(ADA, &world.mailed_token().await).await, DONE);
     let first = world.login(ADA, PASSWORD).await;
     let second = world.login("Ada@EXAMPLE.com", PASSWORD).await;
     assert_eq!(identity(&first), identity(&second));
@@ -29,7 +28,7 @@ async fn a_user_signs_up_verifies_and_logs_in() {
 async fn a_verification_link_works_for_24_hours_and_twice() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    let token = world.mailed_token();
+    let token = world.mailed_token().await;
     world.clock.advance(24 * HOUR - 1);
     assert_eq!(world.verify_user(ADA, &token).await, DONE);
     // The second click only reads: no call after the first one may succeed.
@@ -44,7 +43,7 @@ async fn a_verification_link_works_for_24_hours_and_twice() {
 async fn an_expired_verification_link_does_not_verify() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    let token = world.mailed_token();
+    let token = world.mailed_token().await;
     world.clock.advance(24 * HOUR);
     assert_eq!(world.verify_user(ADA, &token).await.reason(), Some(Reason::InvalidToken));
     assert!(!world.user(ADA).expect("stored").verified);
@@ -54,10 +53,10 @@ async fn an_expired_verification_link_does_not_verify() {
 async fn signing_up_again_replaces_an_unverified_account_and_voids_its_link() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    let (old_token, old) = (world.mailed_token(), world.user(ADA).expect("stored"));
+    let (old_token, old) = (world.mailed_token().await, world.user(ADA).expect("stored"));
     world.wait();
     world.create_user(ADA, OTHER).await.expect("no fault");
-    let (new_token, new) = (world.mailed_token(), world.user(ADA).expect("stored"));
+    let (new_token, new) = (world.mailed_token().await, world.user(ADA).expect("stored"));
     assert_ne!(old.user_id, new.user_id);
     assert_eq!(world.verify_user(ADA, &old_token).await.reason(), Some(Reason::InvalidToken));
     assert_eq!(world.verify_user(ADA, &new_token).await, DONE);
@@ -72,7 +71,7 @@ async fn signing_up_over_a_verified_account_changes_nothing_and_tells_the_owner_
     let identity_before = identity(&world.login(ADA, PASSWORD).await).to_owned();
     world.wait();
     assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE), "the same answer as for a new address");
-    let mails = world.mailer.take();
+    let mails = world.mails().await;
     assert_eq!(mails.len(), 1);
     assert!(mails[0].text.contains("has an account already"), "{}", mails[0].text);
     assert!(!mails[0].text.contains("http"), "no link to verify");
@@ -87,7 +86,7 @@ async fn no_answer_tells_who_has_an_account_nor_do_the_steps_that_lead_to_it() {
     world.verified(ADA, PASSWORD).await;
     world.create_user("new@example.com", PASSWORD).await.expect("no fault");
     world.clock.advance(HOUR);
-    drop(world.mailer.take());
+    drop(world.mailer.take_requests());
     let mut told = Vec::new();
     for address in [ADA, "new@example.com", "nobody@example.com"] {
         let mut here = Vec::new();
@@ -101,7 +100,8 @@ async fn no_answer_tells_who_has_an_account_nor_do_the_steps_that_lead_to_it() {
                 _ => to_json::<CreateUser>(&world.create_user(address, OTHER).await.expect("no fault")),
             };
             let steps = world.record.borrow().steps.clone();
-            here.push((operation, answer, steps, world.mailer.take().len()));
+            let classes: Vec<_> = world.mailer.take_requests().iter().map(|request| request.class).collect();
+            here.push((operation, answer, steps, classes));
         }
         told.push(here);
     }
@@ -118,7 +118,7 @@ async fn a_setting_turns_the_plainer_answers_on() {
     let reason = |answer: Result<Outcome<Done>, Fault>| answer.expect("no fault").reason();
     assert_eq!(reason(world.create_user(ADA, OTHER).await), Some(Reason::AccountExists));
     assert_eq!(reason(world.lost_password("eve@example.com").await), Some(Reason::UnknownAccount));
-    assert!(world.mailer.take().is_empty());
+    assert!(world.mails().await.is_empty());
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_password_is_changed_by_whoever_knows_it_and_the_owner_is_told() {
         Some(Reason::InvalidCredentials)
     );
     assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await, DONE);
-    assert!(world.mailer.take()[0].subject.contains("was changed"));
+    assert!(world.mails().await[0].subject.contains("was changed"));
     assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
     identity(&world.login(ADA, OTHER).await);
 }
@@ -145,13 +145,19 @@ async fn the_password_of_an_address_that_is_not_verified_cannot_be_changed() {
 }
 
 #[tokio::test]
-async fn a_password_change_voids_a_reset_link() {
+async fn a_password_change_leaves_the_owner_the_way_back_and_its_mail_says_until_when() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
+    assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await, DONE);
+    assert!(!world.mails().await[0].text.contains("still works"), "no link is out");
     world.lost_password(ADA).await.expect("no fault");
-    let token = world.mailed_token();
-    world.change_password(ADA, PASSWORD, OTHER).await;
-    assert_eq!(world.reset_password(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
+    let token = world.mailed_token().await;
+    assert_eq!(world.change_password(ADA, OTHER, PASSWORD).await, DONE);
+    let text = world.mails().await.remove(0).text;
+    // The clock of the test began at 1970, and the link works for an hour.
+    assert!(text.contains("still works until 01:00 on 1 January 1970 (UTC)"), "{text}");
+    assert_eq!(world.reset_password(ADA, &token, OTHER).await, DONE);
+    identity(&world.login(ADA, OTHER).await);
 }
 
 #[tokio::test]
@@ -159,11 +165,11 @@ async fn a_lost_password_is_reset_once_within_the_hour() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     world.lost_password(ADA).await.expect("no fault");
-    let token = world.mailed_token();
+    let token = world.mailed_token().await;
     world.clock.advance(HOUR - 1);
     assert_eq!(world.reset_password(ADA, &token, "short").await.reason(), Some(Reason::PasswordTooShort));
     assert_eq!(world.reset_password(ADA, &token, OTHER).await, DONE, "the refused password spent nothing");
-    assert!(world.mailer.take()[0].subject.contains("was changed"));
+    assert!(world.mails().await[0].subject.contains("was changed"));
     assert_eq!(world.reset_password(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidToken));
     identity(&world.login(ADA, OTHER).await);
 }
@@ -173,31 +179,54 @@ async fn an_expired_reset_link_is_refused() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     world.lost_password(ADA).await.expect("no fault");
-    let token = world.mailed_token();
+    let token = world.mailed_token().await;
     world.clock.advance(HOUR);
     assert_eq!(world.reset_password(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
-async fn a_newer_reset_link_voids_the_older() {
+async fn five_reset_links_are_good_at_once_and_a_completed_reset_voids_them_all() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
+    for used in 0..MAX_RESET_LINKS {
+        let mut links = Vec::new();
+        for _request in 0..MAX_RESET_LINKS {
+            assert_eq!(world.lost_password(ADA).await, Ok(DONE), "a completed reset gave the quota back");
+            links.push(world.mailed_token().await);
+            world.wait();
+        }
+        // One more is refused, and every link that is in the mailbox works.
+        assert_eq!(world.lost_password(ADA).await.expect("no fault").reason(), Some(Reason::TooManyMails));
+        assert_eq!(world.reset_password(ADA, &links[used], OTHER).await, DONE, "link {used}");
+        drop(world.mails().await);
+        for link in &links {
+            assert_eq!(world.reset_password(ADA, link, PASSWORD).await.reason(), Some(Reason::InvalidToken));
+            // Wrong tokens are attempts, which wait.
+            world.clock.advance(16 * 60);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_up_over_an_unverified_account_leaves_its_reset_links_good() {
+    let world = World::default();
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
     world.lost_password(ADA).await.expect("no fault");
-    let old = world.mailed_token();
+    let lost = world.mails().await.pop().expect("the latest mail");
     world.wait();
-    world.lost_password(ADA).await.expect("no fault");
-    let new = world.mailed_token();
-    assert_eq!(world.reset_password(ADA, &old, OTHER).await.reason(), Some(Reason::InvalidToken));
-    assert_eq!(world.reset_password(ADA, &new, OTHER).await, DONE);
+    world.create_user(ADA, OTHER).await.expect("no fault");
+    let token = lost.text.lines().find_map(|line| line.split_once("&lost=")).expect("a link").1.to_owned();
+    assert_eq!(world.reset_password(ADA, &token, "tr0ub4dor and three").await, DONE);
+    identity(&world.login(ADA, "tr0ub4dor and three").await);
 }
 
 #[tokio::test]
 async fn a_reset_verifies_too_since_it_proves_the_mailbox() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    let verify = world.mailed_token();
+    let verify = world.mailed_token().await;
     world.lost_password(ADA).await.expect("no fault");
-    let lost = world.mailed_token();
+    let lost = world.mailed_token().await;
     assert_eq!(world.reset_password(ADA, &verify, OTHER).await.reason(), Some(Reason::InvalidToken), "no reset token");
     assert_eq!(world.verify_user(ADA, &lost).await.reason(), Some(Reason::InvalidToken), "no verify token");
     assert_eq!(world.reset_password(ADA, &lost, OTHER).await, DONE);
@@ -208,12 +237,12 @@ async fn a_reset_verifies_too_since_it_proves_the_mailbox() {
 async fn what_the_table_holds_of_a_link_opens_nothing() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    drop(world.mailer.take());
+    drop(world.mails().await);
     world.lost_password(ADA).await.expect("no fault");
     let user = world.user(ADA).expect("stored");
     let Some(PendingVerification::Hashed { token, .. }) = user.verification else { panic!("a hash") };
     assert_eq!(world.verify_user(ADA, &token.encode()).await.reason(), Some(Reason::InvalidToken));
-    let lost = user.reset.expect("a pending link").token.encode();
+    let lost = user.resets[0].token.encode();
     assert_eq!(world.reset_password(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
 }
 
@@ -221,17 +250,17 @@ async fn what_the_table_holds_of_a_link_opens_nothing() {
 async fn a_race_is_decided_by_the_write_and_whoever_loses_it_changes_nothing() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    let verify = world.mailed_token();
+    let verify = world.mailed_token().await;
     world.users.lose_races(true);
     assert_eq!(world.verify_user(ADA, &verify).await.reason(), Some(Reason::InvalidToken));
     world.users.lose_races(false);
     assert_eq!(world.verify_user(ADA, &verify).await, DONE);
     world.lost_password(ADA).await.expect("no fault");
-    let lost = world.mailed_token();
+    let lost = world.mailed_token().await;
     world.users.lose_races(true);
     assert_eq!(world.reset_password(ADA, &lost, OTHER).await.reason(), Some(Reason::InvalidToken));
     assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await.reason(), Some(Reason::InvalidCredentials));
-    assert!(world.mailer.take().is_empty(), "nothing was changed that the owner had to hear of");
+    assert!(world.mails().await.is_empty(), "nothing was changed that the owner had to hear of");
     world.users.lose_races(false);
     assert_eq!(world.reset_password(ADA, &lost, OTHER).await, DONE);
 }
@@ -261,7 +290,7 @@ async fn a_name_reaches_no_mail() {
     for _mail in 0..2 {
         let payload = json!({ "email": ADA, "password": PASSWORD, "name": "Marked 4711" });
         world.create_user_raw(payload).await.expect("no fault");
-        let mail = world.mailer.take().remove(0);
+        let mail = world.mails().await.remove(0);
         assert!(![mail.subject, mail.text, mail.html].concat().contains("4711"));
         world.wait();
     }
@@ -273,18 +302,16 @@ async fn a_token_of_one_account_is_none_of_another() {
     world.verified(ADA, PASSWORD).await;
     world.verified("eve@example.com", PASSWORD).await;
     world.lost_password("eve@example.com").await.expect("no fault");
-    let token = world.mailed_token();
+    let token = world.mailed_token().await;
     assert_eq!(world.reset_password(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
 }
 
 #[tokio::test]
-async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_its_mail_goes_to_the_decoy_recipient() {
+async fn losing_the_password_of_an_unknown_address_is_answered_alike_and_sends_nothing() {
     let world = World::default();
     assert_eq!(world.lost_password(ADA).await, Ok(DONE));
-    let mails = world.mailer.take();
-    assert_eq!(mails.len(), 1, "as for a known address");
-    assert_eq!(mails[0].to, world.decoy_recipient());
-    assert!(!mails[0].text.contains("ada"), "nothing of the request leaves");
+    let requests = world.mailer.take_requests();
+    let [MailRequest { template: None, .. }] = &requests[..] else { panic!("one request without a recipient") };
     assert!(world.user(ADA).is_none());
 }
 
@@ -300,7 +327,7 @@ async fn a_failed_mail_strands_no_account() {
     world.lost_password(ADA).await.expect_err("the mailer fails");
     world.mailer.fail(false);
     world.lost_password(ADA).await.expect("no fault");
-    assert_eq!(world.reset_password(ADA, &world.mailed_token(), OTHER).await, DONE);
+    assert_eq!(world.reset_password(ADA, &world.mailed_token().await, OTHER).await, DONE);
 }
 
 #[tokio::test]
@@ -315,7 +342,7 @@ async fn a_changed_password_is_reported_as_changed_although_the_owner_could_not_
 
     world.mailer.fail(false);
     world.lost_password(ADA).await.expect("no fault");
-    let lost = world.mailed_token();
+    let lost = world.mailed_token().await;
     world.mailer.fail(true);
     assert_eq!(world.reset_password(ADA, &lost, PASSWORD).await, DONE);
     assert_eq!(world.record.borrow().fault, Some("MailerUnavailable"));
@@ -328,7 +355,7 @@ async fn a_failing_table_is_a_fault_and_no_answer() {
     world.users.fail(true);
     assert_eq!(world.create_user(ADA, PASSWORD).await.expect_err("a fault").error_type(), "TableUnavailable");
     assert_eq!(world.lost_password(ADA).await.expect_err("a fault").error_type(), "TableUnavailable");
-    assert!(world.mailer.take().is_empty());
+    assert!(world.mails().await.is_empty());
 }
 
 #[tokio::test]
@@ -385,7 +412,7 @@ async fn malformed_requests_are_refused_and_nothing_is_stored_or_sent() {
         assert_eq!(answer.reason(), Some(reason), "{payload}");
     }
     assert!(world.user(ADA).is_none());
-    assert!(world.mailer.take().is_empty());
+    assert!(world.mails().await.is_empty());
 }
 
 #[tokio::test]
@@ -414,7 +441,7 @@ async fn answers_have_the_form_of_the_contract() {
         to_json::<CreateUser>(&refused),
         json!({ "created": false, "reason": "password_too_short", "info": "A password has at least 8 characters." })
     );
-    assert_eq!(world.verify_user(ADA, &world.mailed_token()).await, DONE);
+    assert_eq!(world.verify_user(ADA, &world.mailed_token().await).await, DONE);
     let identity = format!("region:{}", world.user(ADA).expect("stored").user_id.as_str());
     let token = identity.replace("region:", "token of ");
     let login = world.login(ADA, PASSWORD).await;

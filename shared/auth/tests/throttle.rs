@@ -2,9 +2,9 @@
 
 mod world;
 
-use latchkey_auth::services::SendMail;
+use latchkey_auth::delivery::{Delivery, SendError};
 use latchkey_auth::throttle::{FREE_ATTEMPTS, LONGEST_WAIT};
-use latchkey_auth::{Outcome, Reason};
+use latchkey_auth::{Cause, MailTemplate, Outcome, Reason};
 use world::{ADA, DONE, HOUR, OTHER, PASSWORD, World, identity};
 
 const NOBODY: &str = "nobody@example.com";
@@ -102,25 +102,21 @@ async fn attempts_cannot_keep_out_an_owner_who_resets_by_mail() {
     for _attempt in 0..50 {
         world.reset_password(ADA, "not-the-token", OTHER).await;
     }
-    drop(world.mailer.take());
+    drop(world.mails().await);
     world.lost_password(ADA).await.expect("no fault");
-    assert_eq!(world.reset_password(ADA, &world.mailed_token(), OTHER).await, DONE);
+    assert_eq!(world.reset_password(ADA, &world.mailed_token().await, OTHER).await, DONE);
     identity(&world.login(ADA, OTHER).await);
 }
 
 #[tokio::test]
-async fn the_owner_hears_of_wrong_passwords_once_and_for_nobody_the_mail_goes_to_the_decoy_recipient() {
+async fn the_owner_hears_of_wrong_passwords_when_the_waiting_begins_and_for_nobody_the_same_is_handed_over() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
-    for (address, recipient) in [(ADA, ADA), (NOBODY, world.decoy_recipient().as_str())] {
-        for _round in 0..4 {
-            world.attempt_until_throttled(address).await;
-            world.clock.advance(LONGEST_WAIT + 1);
-        }
-        let mails = world.mailer.take();
-        assert_eq!(mails.len(), 1, "once in a count");
-        assert_eq!(mails[0].to.as_str(), recipient);
-        assert!(mails[0].subject.contains("Wrong passwords"));
+    for (address, template) in [(ADA, Some(MailTemplate::WrongPasswords)), (NOBODY, None)] {
+        world.attempt_until_throttled(address).await;
+        let requests = world.mailer.take_requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].template, template);
     }
 }
 
@@ -128,11 +124,9 @@ async fn the_owner_hears_of_wrong_passwords_once_and_for_nobody_the_mail_goes_to
 async fn a_mailbox_that_nobody_has_proven_hears_of_no_attempts() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    drop(world.mailer.take());
+    drop(world.mails().await);
     world.attempt_until_throttled(ADA).await;
-    let mails = world.mailer.take();
-    assert_eq!(mails.len(), 1, "as for any other address");
-    assert_eq!(mails[0].to, world.decoy_recipient());
+    assert_eq!(world.mailer.take_requests()[0].template, None);
 }
 
 #[tokio::test]
@@ -147,9 +141,9 @@ async fn an_attempt_is_answered_alike_although_the_owner_could_not_be_told() {
 async fn attempts_at_tokens_are_throttled_and_the_right_token_is_not() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    let verify = world.mailed_token();
+    let verify = world.mailed_token().await;
     world.lost_password(ADA).await.expect("no fault");
-    let lost = world.mailed_token();
+    let lost = world.mailed_token().await;
     for attempt in 1..10 {
         let expected = if attempt <= FREE_ATTEMPTS { Reason::InvalidToken } else { Reason::TooManyAttempts };
         for address in [ADA, NOBODY] {
@@ -162,7 +156,7 @@ async fn attempts_at_tokens_are_throttled_and_the_right_token_is_not() {
 }
 
 #[tokio::test]
-async fn an_address_gets_one_mail_a_minute_for_each_occasion_known_or_not() {
+async fn an_address_gets_one_mail_a_minute_for_each_purpose_known_or_not() {
     let world = World::default();
     for address in [ADA, NOBODY] {
         if address == ADA {
@@ -173,7 +167,7 @@ async fn an_address_gets_one_mail_a_minute_for_each_occasion_known_or_not() {
         assert_eq!((refused.reason(), retry_after(&refused)), (Some(Reason::TooManyMails), 61));
         world.clock.advance(61);
         assert_eq!(world.lost_password(address).await, Ok(DONE));
-        assert_eq!(world.mailer.take().len(), 2);
+        assert_eq!(world.mailer.take_requests().len(), 2);
     }
     world.clock.advance(HOUR + 1);
     world.create_user(NOBODY, PASSWORD).await.expect("no fault");
@@ -183,20 +177,49 @@ async fn an_address_gets_one_mail_a_minute_for_each_occasion_known_or_not() {
 }
 
 #[tokio::test]
-async fn an_address_gets_five_mails_an_hour_of_all_occasions() {
+async fn an_address_gets_five_mails_an_hour_of_each_purpose_and_none_spends_another() {
     let world = World::default();
-    world.verified(ADA, PASSWORD).await;
-    let mut sent = 1;
+    let (mut sign_ups, mut resets) = (0, 0);
     for _minute in 0..58 {
         world.wait();
-        for answer in [world.create_user(ADA, OTHER).await, world.lost_password(ADA).await] {
-            sent += u32::from(answer.expect("no fault") == DONE);
-        }
+        sign_ups += u32::from(world.create_user(ADA, OTHER).await == Ok(DONE));
+        resets += u32::from(world.lost_password(ADA).await == Ok(DONE));
     }
-    assert_eq!(sent, 5, "within 59 minutes");
+    assert_eq!((sign_ups, resets), (5, 5), "within 59 minutes");
     let refused = world.lost_password(ADA).await.expect("no fault");
     world.clock.advance(retry_after(&refused));
     assert_eq!(world.lost_password(ADA).await, Ok(DONE));
+}
+
+#[tokio::test]
+async fn strangers_who_sign_up_with_an_address_take_no_reset_from_its_owner() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    let tagged = ["ada+1@example.com", "ada+2@example.com", "ada+3@example.com", "ada+4@example.com"];
+    for address in tagged {
+        world.wait();
+        assert_eq!(world.create_user(address, OTHER).await, Ok(DONE));
+    }
+    world.wait();
+    let sixth = world.create_user("ada+5@example.com", OTHER).await.expect("no fault");
+    assert_eq!(sixth.reason(), Some(Reason::TooManyMails), "tags are one mailbox");
+    drop(world.mails().await);
+    assert_eq!(world.lost_password(ADA).await, Ok(DONE));
+    assert_eq!(world.reset_password(ADA, &world.mailed_token().await, OTHER).await, DONE);
+}
+
+#[tokio::test]
+async fn a_password_is_changed_five_times_an_hour_at_most() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    for (old, new) in [(PASSWORD, OTHER), (OTHER, PASSWORD)].into_iter().cycle().take(5) {
+        assert_eq!(world.change_password(ADA, old, new).await, DONE);
+    }
+    let refused = world.change_password(ADA, OTHER, PASSWORD).await;
+    assert_eq!((refused.reason(), retry_after(&refused)), (Some(Reason::TooManyAttempts), HOUR + 1));
+    identity(&world.login(ADA, OTHER).await);
+    world.clock.advance(HOUR + 1);
+    assert_eq!(world.change_password(ADA, OTHER, PASSWORD).await, DONE);
 }
 
 #[tokio::test]
@@ -204,18 +227,18 @@ async fn a_mail_that_is_refused_voids_no_link() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     world.lost_password(ADA).await.expect("no fault");
-    let token = world.mailed_token();
+    let token = world.mailed_token().await;
     assert_eq!(world.lost_password(ADA).await.expect("no fault").reason(), Some(Reason::TooManyMails));
     assert_eq!(world.reset_password(ADA, &token, OTHER).await, DONE);
 }
 
 #[tokio::test]
-async fn a_mail_that_failed_can_be_asked_for_again_at_once_and_does_not_count() {
+async fn a_mail_that_could_not_be_handed_over_can_be_asked_for_again_at_once_and_does_not_count() {
     let world = World::default();
     for _try in 0..10 {
         world.mailer.fail(true);
-        world.create_user(ADA, PASSWORD).await.expect_err("the mailer fails");
-        world.lost_password(ADA).await.expect_err("the mailer fails");
+        world.create_user(ADA, PASSWORD).await.expect_err("the outbox fails");
+        world.lost_password(ADA).await.expect_err("the outbox fails");
         world.mailer.fail(false);
     }
     assert_eq!(world.create_user(ADA, PASSWORD).await, Ok(DONE));
@@ -223,4 +246,66 @@ async fn a_mail_that_failed_can_be_asked_for_again_at_once_and_does_not_count() 
     world.lost_password(ADA).await.expect_err("the table fails");
     world.users.fail(false);
     assert_eq!(world.lost_password(ADA).await, Ok(DONE));
+}
+
+#[tokio::test]
+async fn a_mail_that_was_given_up_can_be_asked_for_again_at_once() {
+    let world = World::default();
+    let refusal = || SendError::Refused(Cause::code("MessageRejected"));
+    for _try in 0..10 {
+        assert_eq!(world.create_user(ADA, PASSWORD).await, Ok(DONE));
+        assert_eq!(world.lost_password(ADA).await, Ok(DONE));
+        world.mailer.fail_sending(Some(refusal()));
+        let ends = world.services.deliver().await;
+        assert_eq!(ends, vec![Ok(Delivery::Undelivered(Cause::code("MessageRejected"))); 2]);
+    }
+    world.mailer.fail_sending(None);
+    assert_eq!(world.lost_password(ADA).await, Ok(DONE));
+    assert_eq!(world.reset_password(ADA, &world.mailed_token().await, OTHER).await, DONE);
+}
+
+#[tokio::test]
+async fn a_mail_that_the_mailer_could_not_take_is_tried_again_and_spends_its_limits_once() {
+    let mut world = World::default();
+    world.services.budgets.sign_ups = 1;
+    world.mailer.fail_sending(Some(SendError::Unavailable(Cause::code("timeout"))));
+    assert_eq!(world.create_user(ADA, PASSWORD).await, Ok(DONE));
+    for _attempt in 0..3 {
+        assert!(world.services.deliver().await[0].is_err());
+    }
+    world.mailer.fail_sending(None);
+    assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
+}
+
+#[tokio::test]
+async fn the_whole_service_mails_so_many_sign_ups_an_hour_and_no_answer_tells() {
+    let mut world = World::default();
+    world.services.budgets.sign_ups = 2;
+    world.verified(ADA, PASSWORD).await;
+    for (address, end) in
+        [("a@example.com", Delivery::Sent), ("b@example.com", Delivery::OverBudget), ("c@example.com", Delivery::OverBudget)]
+    {
+        assert_eq!(world.create_user(address, PASSWORD).await, Ok(DONE));
+        assert_eq!(world.services.deliver().await, [Ok(end)]);
+    }
+    // Nobody is stranded: what was not sent can be asked for again, and resets go out all the time.
+    assert_eq!(world.lost_password(ADA).await, Ok(DONE));
+    assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
+    world.clock.advance(HOUR);
+    assert_eq!(world.create_user("b@example.com", PASSWORD).await, Ok(DONE));
+    assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
+}
+
+#[tokio::test]
+async fn an_owner_is_told_once_a_day_of_an_account_that_is_there() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    for end in [Delivery::Sent, Delivery::HeldBack, Delivery::HeldBack] {
+        world.wait();
+        assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE));
+        assert_eq!(world.services.deliver().await, [Ok(end)]);
+    }
+    world.clock.advance(24 * HOUR + 1);
+    assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE));
+    assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
 }

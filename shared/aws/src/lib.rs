@@ -97,6 +97,12 @@ pub fn client<C>(sdk: &SdkConfig, new: impl FnOnce(&SdkConfig) -> C + Send + 'st
     Arc::new(LazyLock::new(Box::new(move || new(&sdk))))
 }
 
+/// The configuration for calls that the SDK must not make twice: each is attempted once.
+#[must_use]
+pub fn without_retries(sdk: &SdkConfig) -> SdkConfig {
+    sdk.to_builder().retry_config(RetryConfig::disabled()).build()
+}
+
 /// What to create and open for a service ahead of the first call.
 pub struct WarmUp {
     name: &'static str,

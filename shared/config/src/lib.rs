@@ -5,7 +5,9 @@
 //! function with a missing or invalid setting logs its name at the start and does not serve.
 
 use latchkey_audit::Key;
+use latchkey_auth::delivery::MailBudgets;
 use latchkey_auth::{PasswordPolicy, SignUp};
+use latchkey_keys::KeyRing;
 use latchkey_salting::Scheme;
 use std::fmt;
 
@@ -63,12 +65,37 @@ impl<'a> Settings<'a> {
         self.text("EMAIL_SOURCE", "the address that mails are sent from")
     }
 
-    /// The page that verification links open, and how long an unverified account is kept.
-    pub fn sign_up(&self) -> Result<SignUp, InvalidSetting> {
-        Ok(SignUp { verification_page: self.verification_page()?, unverified_seconds: self.unverified_seconds()? })
+    /// The name of the outbox. The template gives it; it is not a setting of `config.json`.
+    pub fn outbox_table(&self) -> Result<String, InvalidSetting> {
+        self.text("OUTBOX_TABLE", "the name of the outbox's table")
     }
 
-    fn verification_page(&self) -> Result<String, InvalidSetting> {
+    /// The keys that seal mail on its way. `init.sh` draws them; they are not a setting of `config.json`.
+    pub fn mail_keys(&self) -> Result<KeyRing, InvalidSetting> {
+        self.keys("MAIL_KEY")
+    }
+
+    fn keys(&self, key: &'static str) -> Result<KeyRing, InvalidSetting> {
+        let invalid = InvalidSetting { key, expected: "one or two keys as ID:KEY, each 32 bytes as base64" };
+        self.get(key).and_then(|text| KeyRing::parse(&text).ok()).ok_or(invalid)
+    }
+
+    /// How many mails the whole service may send in an hour.
+    pub fn mail_budgets(&self) -> Result<MailBudgets, InvalidSetting> {
+        let number = |key| {
+            let invalid = InvalidSetting { key, expected: "a whole number up to 1000000" };
+            self.get(key).and_then(|text| text.parse().ok()).filter(|mails| *mails <= 1_000_000).ok_or(invalid)
+        };
+        Ok(MailBudgets { sign_ups: number("SIGN_UP_MAILS_PER_HOUR")?, notices: number("NOTICE_MAILS_PER_HOUR")? })
+    }
+
+    /// How long an unverified account is kept.
+    pub fn sign_up(&self) -> Result<SignUp, InvalidSetting> {
+        Ok(SignUp { unverified_seconds: self.unverified_seconds()? })
+    }
+
+    /// The page that verification links open.
+    pub fn verification_page(&self) -> Result<String, InvalidSetting> {
         self.page("VERIFICATION_PAGE")
     }
 
@@ -192,6 +219,8 @@ mod tests {
         assert_eq!(settings.breached_passwords_url(), Ok(None));
         assert_eq!(settings.reveal_accounts(), Ok(false));
         assert_eq!(settings.unverified_seconds(), Ok(7 * 24 * 60 * 60));
+        // SES begins with 50,000 mails a day outside of the sandbox: this leaves a quarter of them to resets.
+        assert_eq!(settings.mail_budgets(), Ok(MailBudgets { sign_ups: 1_000, notices: 250 }));
     }
 
     #[test]

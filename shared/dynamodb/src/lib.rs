@@ -1,11 +1,12 @@
 //! The user table in DynamoDB, whose key is `email`.
 //!
 //! Every write is one conditional call, so that DynamoDB decides races. `record` describes the item of an account,
-//! `throttle` the items that count attempts and mails.
+//! `throttle` the items that count attempts. The outbox is a table of its own, which `outbox` describes.
 //!
 //! The SDK retries requests that time out, so a write may be applied twice. Each non-idempotent write carries a unique
 //! marker; when its condition fails, a matching marker means our earlier attempt succeeded.
 
+mod outbox;
 mod record;
 mod throttle;
 
@@ -19,10 +20,11 @@ use latchkey_auth::services::{
     AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
 };
 use latchkey_auth::{
-    Email, Entropy, Fault, ImportedUser, NewUser, PendingVerification, Timestamp, TokenHash, User, UserId,
+    Email, Entropy, Fault, ImportedUser, NewUser, PendingReset, PendingVerification, Timestamp, TokenHash, User, UserId,
 };
 use latchkey_aws::{SdkConfig, WarmUp};
 use latchkey_salting::{PasswordHash, StoredHash};
+pub use outbox::DynamoOutbox;
 use record::{number, text};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -176,25 +178,23 @@ impl FindUser for DynamoUsers {
 
 impl AddUser for DynamoUsers {
     async fn add_user(&self, user: &NewUser) -> Result<bool, Fault> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(record::write(user)))
-            .condition_expression("attribute_not_exists(email) OR verified = :false")
-            .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .send()
-            .await;
-        // Idempotent: applied twice it is the same account, and nothing verifies it in between.
-        match put {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Fault::Table(latchkey_aws::cause(&error))),
+        let (set, remove) = record::replacement(user);
+        let assignments: Vec<_> = set.keys().map(|name| format!("#{name} = :{name}")).collect();
+        let mut update = self.update(
+            &user.email,
+            "attribute_not_exists(email) OR verified = :unverified",
+            &format!("SET {} REMOVE {}", assignments.join(", "), remove.join(", ")),
+        );
+        for (name, value) in set {
+            update = update
+                .expression_attribute_names(format!("#{name}"), name)
+                .expression_attribute_values(format!(":{name}"), value);
         }
+        for name in remove.iter().filter_map(|name| name.strip_prefix('#')) {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+        }
+        // Idempotent: applied twice it is the same account, and nothing verifies it in between.
+        applied(update.expression_attribute_values(":unverified", AttributeValue::Bool(false))).await
     }
 }
 
@@ -246,15 +246,19 @@ impl StoreResetToken for DynamoUsers {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        applied(
+        // A retry of ours finds the link in its place, and must not push another one out.
+        let link = text(&record::write_reset(&PendingReset { token: *token, expires_at: until }));
+        applied_once(
             self.update(
                 email,
-                "attribute_exists(email)",
-                "SET lostTokenHash = :token, lostTokenExpiresAt = :until, updatedAt = :now REMOVE lostToken",
+                "attribute_exists(email) AND (attribute_not_exists(resetLink1) OR resetLink1 <> :link)",
+                &format!("SET {}resetLink1 = :link, updatedAt = :now REMOVE lostToken", record::shift_resets()),
             )
-            .expression_attribute_values(":token", text(&token.encode()))
-            .expression_attribute_values(":until", number(until))
+            .expression_attribute_values(":link", link.clone())
+            .expression_attribute_values(":none", text(record::NO_RESET))
             .expression_attribute_values(":now", number(now)),
+            "resetLink1",
+            link,
         )
         .await
     }
@@ -264,20 +268,23 @@ impl SpendResetToken for DynamoUsers {
     async fn spend_reset_token(
         &self,
         email: &Email,
-        token: &TokenHash,
+        seen: &PendingReset,
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
         applied_once(
             self.update(
                 email,
-                "lostTokenHash = :token AND lostTokenExpiresAt > :now",
-                "SET passwordHash = :password, verified = :true, passwordChangedAt = :now, updatedAt = :now, \
-                 userId = if_not_exists(userId, :email) \
-                 REMOVE passwordSalt, lostToken, lostTokenHash, lostTokenExpiresAt, \
-                 verifyToken, verifyTokenHash, verifyTokenExpiresAt, expiresAt",
+                &record::has_reset(),
+                &format!(
+                    "SET passwordHash = :password, verified = :true, passwordChangedAt = :now, updatedAt = :now, \
+                     userId = if_not_exists(userId, :email) \
+                     REMOVE passwordSalt, lostToken, {}, verifyToken, verifyTokenHash, verifyTokenExpiresAt, expiresAt",
+                    record::RESETS.join(", ")
+                ),
             )
-            .expression_attribute_values(":token", text(&token.encode()))
+            .expression_attribute_values(":link", text(&record::write_reset(seen)))
+            .expression_attribute_values(":token", text(&seen.token.encode()))
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":email", text(email.as_str()))
@@ -303,7 +310,7 @@ impl ReplacePassword for DynamoUsers {
                 "passwordHash = :seen",
                 "SET passwordHash = :password, passwordChangedAt = :now, updatedAt = :now, \
                  userId = if_not_exists(userId, :email) \
-                 REMOVE passwordSalt, lostToken, lostTokenHash, lostTokenExpiresAt",
+                 REMOVE passwordSalt, lostToken",
             )
             .expression_attribute_values(":seen", hash_text(seen))
             .expression_attribute_values(":password", text(password.as_str()))

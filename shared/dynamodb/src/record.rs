@@ -13,12 +13,13 @@
 //! | `createdAt`, `updatedAt`, `passwordChangedAt` | N | seconds since 1970 |
 //! | `expiresAt` | N | when DynamoDB removes an unverified account; absent in a verified one |
 //! | `verifyTokenHash`, `verifyTokenExpiresAt` | S, N | of the pending verification link |
-//! | `lostTokenHash`, `lostTokenExpiresAt` | S, N | of the pending reset link |
+//! | `resetLink1` to `resetLink5` | S | the reset links that are out, newest first: the hash of the token, `.`, and its expiry |
+//! | `lostTokenHash`, `lostTokenExpiresAt` | S, N | a reset link that a version before these wrote |
 //! | `verifyToken`, `lostToken` | S | only in a legacy record; the second is never honoured |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_auth::{
-    Cause, Email, Fault, ImportedUser, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, User,
+    Cause, Email, Fault, ImportedUser, MAX_RESET_LINKS, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, User,
     UserId,
 };
 use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
@@ -32,6 +33,58 @@ pub(crate) fn text(value: &str) -> AttributeValue {
 
 pub(crate) fn number(time: Timestamp) -> AttributeValue {
     AttributeValue::N(time.0.to_string())
+}
+
+/// The attributes that hold reset links.
+pub(crate) const RESETS: [&str; MAX_RESET_LINKS + 2] = [
+    "resetLink1", "resetLink2", "resetLink3", "resetLink4", "resetLink5", "lostTokenHash", "lostTokenExpiresAt",
+];
+
+/// The place of a reset link that is empty, because an update cannot leave an attribute out.
+pub(crate) const NO_RESET: &str = "-";
+
+/// The assignments that move each reset link down, with a comma after each. The oldest one falls out.
+pub(crate) fn shift_resets() -> String {
+    let moved = (2..=MAX_RESET_LINKS).map(|place| format!("resetLink{place} = if_not_exists(resetLink{}, :none), ", place - 1));
+    moved.collect()
+}
+
+/// The condition that one of the reset links is `:link`, or the one of a former version has the hash `:token`.
+pub(crate) fn has_reset() -> String {
+    let places: Vec<_> = (1..=MAX_RESET_LINKS).map(|place| format!("resetLink{place} = :link")).collect();
+    format!("{} OR lostTokenHash = :token", places.join(" OR "))
+}
+
+/// A reset link as it is stored.
+pub(crate) fn write_reset(link: &PendingReset) -> String {
+    format!("{}.{}", link.token.encode(), link.expires_at.0)
+}
+
+fn read_resets(item: &Item) -> Result<Vec<PendingReset>, Fault> {
+    let mut links = Vec::new();
+    for name in RESETS.into_iter().take(MAX_RESET_LINKS) {
+        let Some(stored) = string(item, name)?.filter(|stored| stored != NO_RESET) else { continue };
+        let link = stored.split_once('.').and_then(|(token, expires_at)| {
+            let expires_at = Timestamp(expires_at.parse().ok()?);
+            Some(PendingReset { token: TokenHash::decode(token)?, expires_at })
+        });
+        links.push(link.ok_or_else(|| damaged(name))?);
+    }
+    let former = token(item, "lostTokenHash", "lostTokenExpiresAt")?;
+    links.extend(former.map(|(token, expires_at)| PendingReset { token, expires_at }));
+    Ok(links)
+}
+
+/// What an update sets and removes to replace an unverified account by a new one. Reset links stay: they are the mailbox's.
+pub(crate) fn replacement(user: &NewUser) -> (Item, Vec<&'static str>) {
+    let mut set = write(user);
+    // The key is not set, it is given.
+    set.remove("email");
+    let mut remove = vec!["passwordSalt", "verifyToken", "lostToken"];
+    if user.name.is_none() {
+        remove.push("#name");
+    }
+    (set, remove)
 }
 
 /// The item of a new account.
@@ -92,10 +145,9 @@ pub(crate) fn read(item: &Item, email: &Email) -> Result<User, Fault> {
         Some((token, expires_at)) => Some(PendingVerification::Hashed { token, expires_at }),
         None => string(item, "verifyToken")?.map(|plain| PendingVerification::Plain(Token::from_stored(plain))),
     };
-    let reset = token(item, "lostTokenHash", "lostTokenExpiresAt")?
-        .map(|(token, expires_at)| PendingReset { token, expires_at });
+    let resets = read_resets(item)?;
     let user_id = UserId::from_stored(string(item, "userId")?.unwrap_or_else(|| email.as_str().to_owned()));
-    Ok(User { user_id, password, verified, verification, reset })
+    Ok(User { user_id, password, verified, verification, resets })
 }
 
 fn damaged(attribute: &'static str) -> Fault {
@@ -160,7 +212,7 @@ mod tests {
             assert!(!item.contains_key("expiresAt"));
             let user = read(&item, &ada()).unwrap();
             assert_eq!((user.password, user.verified), (password, true));
-            assert!(user.verification.is_none() && user.reset.is_none());
+            assert!(user.verification.is_none() && user.resets.is_empty());
         }
     }
 
@@ -172,7 +224,7 @@ mod tests {
         assert!(!user.verified);
         let expected = PendingVerification::Hashed { token: new_user().verify_token, expires_at: Timestamp(2_000) };
         assert_eq!(user.verification, Some(expected));
-        assert_eq!(user.reset, None);
+        assert_eq!(user.resets, []);
     }
 
     #[test]
@@ -189,7 +241,7 @@ mod tests {
         assert_eq!(user.user_id.as_str(), "ada@example.com");
         assert!(matches!(user.password, StoredHash::Legacy(_)));
         assert_eq!(user.verification, Some(PendingVerification::Plain(Token::parse("0f0f").unwrap())));
-        assert_eq!(user.reset, None);
+        assert_eq!(user.resets, []);
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! The counters of attempts and mails: items of the user table under keys that no address can have.
+//! The counters of attempts: items of the user table under keys that no address can have.
 //!
 //! | key | attributes |
 //! |---|---|
 //! | `attempts:<kind>:<hash>` | `attempts`: the number since the count began; `lastAt`: the time of the latest; `takenBy`: the marker of its write |
-//! | `mails:<hash>` | `sent1` to `sent5`: the times of the latest five, newest first; `signUpAt`, `lostPasswordAt`; `takenBy` |
 //!
 //! The hash is the SHA-256 of the address in base64url: the key identifies nobody, and has no `@`. Times are in seconds
 //! since 1970. With `expiresAt`, DynamoDB removes items that can no longer throttle anything; nothing depends on when it does.
@@ -14,17 +13,17 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemOutput, builders::Updat
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use latchkey_auth::throttle::{
-    ATTEMPTS_KEPT, Attempt, AttemptKind, BETWEEN_MAILS, ClearAttempts, CountAttempt, FREE_ATTEMPTS, LONGEST_WAIT,
-    MAILS_WINDOW, MailQuota, Occasion, Reservation, ReservedMail, wait_after,
+    ATTEMPTS_KEPT, Attempt, AttemptKind, ClearAttempts, CountAttempt, FREE_ATTEMPTS, LONGEST_WAIT, wait_after,
 };
 use latchkey_auth::{Email, Fault, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-fn hash(email: &Email) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email.as_str()))
+/// The SHA-256 of an address or a mailbox, in base64url.
+pub(crate) fn hash(address: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(address))
 }
 
 fn attempts_key(kind: AttemptKind, email: &Email) -> String {
@@ -33,36 +32,25 @@ fn attempts_key(kind: AttemptKind, email: &Email) -> String {
         AttemptKind::VerifyToken => "verify",
         AttemptKind::ResetToken => "lost",
     };
-    format!("attempts:{kind}:{}", hash(email))
-}
-
-fn mails_key(email: &Email) -> String {
-    format!("mails:{}", hash(email))
-}
-
-fn occasion_attribute(occasion: Occasion) -> &'static str {
-    match occasion {
-        Occasion::CreateUser => "signUpAt",
-        Occasion::LostPassword => "lostPasswordAt",
-    }
+    format!("attempts:{kind}:{}", hash(email.as_str()))
 }
 
 /// A number attribute of an item. A missing or damaged one is zero: a damaged counter does not throttle, and repairs
 /// itself.
-fn value(item: &Item, name: &str) -> u64 {
+pub(crate) fn value(item: &Item, name: &str) -> u64 {
     item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-fn count(n: u32) -> AttributeValue {
+pub(crate) fn count(n: u32) -> AttributeValue {
     AttributeValue::N(n.to_string())
 }
 
-fn before(now: Timestamp, seconds: u64) -> AttributeValue {
+pub(crate) fn before(now: Timestamp, seconds: u64) -> AttributeValue {
     AttributeValue::N(now.0.saturating_sub(seconds).to_string())
 }
 
 /// Runs an update. Returns whether it was applied, and the item as it was before.
-async fn decided(update: UpdateItemFluentBuilder) -> Result<(bool, Item), Fault> {
+pub(crate) async fn decided(update: UpdateItemFluentBuilder) -> Result<(bool, Item), Fault> {
     let answer = update
         .return_values(ReturnValue::AllOld)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -146,70 +134,6 @@ impl ClearAttempts for DynamoUsers {
     }
 }
 
-impl MailQuota for DynamoUsers {
-    async fn reserve_mail(&self, occasion: Occasion, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
-        let (attribute, marker) = (occasion_attribute(occasion), self.markers.next());
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("email", text(&mails_key(email)))
-            .condition_expression(format!(
-                "(attribute_not_exists({attribute}) OR {attribute} < :minute) \
-                 AND (attribute_not_exists(sent5) OR sent5 < :hour)"
-            ))
-            // All right-hand sides refer to the item before the update.
-            .update_expression(format!(
-                "SET sent5 = if_not_exists(sent4, :zero), sent4 = if_not_exists(sent3, :zero), \
-                 sent3 = if_not_exists(sent2, :zero), sent2 = if_not_exists(sent1, :zero), sent1 = :now, \
-                 {attribute} = :now, expiresAt = :expires, takenBy = :call"
-            ))
-            .expression_attribute_values(":call", marker.clone())
-            .expression_attribute_values(":minute", before(now, BETWEEN_MAILS))
-            .expression_attribute_values(":hour", before(now, MAILS_WINDOW))
-            .expression_attribute_values(":zero", count(0))
-            .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":expires", number(now.plus(2 * MAILS_WINDOW)));
-        let (applied, old) = decided(update).await?;
-        let (last, oldest) = (value(&old, attribute), value(&old, "sent5"));
-        if applied {
-            let at = |seconds: u64| (seconds > 0).then_some(Timestamp(seconds));
-            return Ok(Reservation::Granted(ReservedMail {
-                occasion,
-                at: now,
-                pushed_out: at(oldest),
-                before: at(last),
-            }));
-        }
-        if old.get("takenBy") == Some(&marker) {
-            // The previous times are lost, which does not matter: they were all old enough to let this mail pass.
-            return Ok(Reservation::Granted(ReservedMail { occasion, at: now, pushed_out: None, before: None }));
-        }
-        let minute = last.saturating_add(BETWEEN_MAILS + 1);
-        let hour = oldest.saturating_add(MAILS_WINDOW + 1);
-        Ok(Reservation::Throttled { retry_after: minute.max(hour).saturating_sub(now.0).clamp(1, MAILS_WINDOW + 1) })
-    }
-
-    async fn release_mail(&self, email: &Email, reserved: &ReservedMail) -> Result<(), Fault> {
-        let attribute = occasion_attribute(reserved.occasion);
-        let or_never = |time: Option<Timestamp>| number(time.unwrap_or(Timestamp(0)));
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("email", text(&mails_key(email)))
-            // Of two concurrent mails, the later reservation is kept.
-            .condition_expression(format!("sent1 = :at AND {attribute} = :at"))
-            .update_expression(format!(
-                "SET sent1 = sent2, sent2 = sent3, sent3 = sent4, sent4 = sent5, sent5 = :pushed, {attribute} = :before"
-            ))
-            .expression_attribute_values(":at", number(reserved.at))
-            .expression_attribute_values(":pushed", or_never(reserved.pushed_out))
-            .expression_attribute_values(":before", or_never(reserved.before));
-        decided(update).await.map(drop)
-    }
-}
-
 impl DynamoUsers {
     /// Makes the attempt of this number the first, unless another one was counted in the meantime.
     async fn begin_count(&self, key: &str, number: u32) -> Result<bool, Fault> {
@@ -233,10 +157,9 @@ mod tests {
     #[test]
     fn a_counters_key_is_no_address_and_names_nobody() {
         let email = Email::parse("ada@example.com").unwrap();
-        for key in [attempts_key(AttemptKind::Password, &email), mails_key(&email)] {
-            assert!(Email::parse(&key).is_err());
-            assert!(!key.contains("ada"));
-        }
+        let key = attempts_key(AttemptKind::Password, &email);
+        assert!(Email::parse(&key).is_err());
+        assert!(!key.contains("ada"));
     }
 
     #[test]

@@ -5,24 +5,23 @@
 
 use latchkey_audit::{Key, NONCE_BYTES};
 use latchkey_auth::services::{
-    AcceptPassword, AddUser, CompromisedPasswords, FindUser, HashingScheme, IssueToken, MarkVerified, RenewHash,
-    ReplacePassword, ResetPage, RevealAccounts, SendMail, SignUpSettings, SpendResetToken, StoreResetToken, WriteMail,
+    AcceptPassword, AddUser, CompromisedPasswords, FindUser, HandOverMail, HashingScheme, IssueToken, MarkVerified,
+    RenewHash, ReplacePassword, RevealAccounts, SignUpSettings, SpendResetToken, StoreResetToken,
 };
-use latchkey_auth::throttle::{
-    Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Occasion, Reservation, ReservedMail,
-};
+use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
 use latchkey_auth::{
-    AuditTrail, Clock, Email, Entropy, Fault, Mail, MailTemplates, NewUser, OpenIdToken, Operation, PasswordPolicy,
-    PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId, handle,
+    AuditTrail, Clock, Email, Entropy, Fault, MailRequest, NewUser, OpenIdToken, Operation, PasswordPolicy,
+    PendingReset, PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId,
+    handle,
 };
 use latchkey_breaches::RangeService;
 use latchkey_cognito_identity::CognitoIdentities;
 use latchkey_config::{InvalidSetting, Settings};
-use latchkey_dynamodb::DynamoUsers;
+use latchkey_dynamodb::{DynamoOutbox, DynamoUsers};
 use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock, SystemEntropy};
 use latchkey_salting::{PasswordHash, Scheme, StoredHash};
-use latchkey_ses::SesMailer;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -73,7 +72,7 @@ impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for Operation
         Ok(outcome.to_json(O::CONTRACT))
     }
 
-    fn report(&self, handled: &Handled<'_>, audit: Self::Notes<'_>) -> Report {
+    fn report(&self, handled: &Handled<'_>, audit: Self::Notes<'_>) -> Vec<Report> {
         // A panic leaves the record without an end.
         if let Some(fault) = handled.fault {
             audit.failed(fault);
@@ -85,7 +84,7 @@ impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for Operation
         let mut nonce = [0; NONCE_BYTES];
         SystemEntropy.fill(&mut nonce);
         let sealed = self.audit_key.seal(&record, handled.request_id, nonce);
-        Report { outcome: record.outcome, reason: record.reason, audit: Some(sealed) }
+        vec![Report { outcome: record.outcome, reason: record.reason, audit: Some(sealed), counts: BTreeMap::new() }]
     }
 }
 
@@ -107,14 +106,13 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct AwsServices<R> {
     table: Option<DynamoUsers>,
-    mail: Option<(SesMailer, MailTemplates)>,
+    outbox: Option<DynamoOutbox<SystemEntropy>>,
     identities: Option<CognitoIdentities>,
     /// Also `None` if the owner has not enabled the check.
     compromised_passwords: Option<RangeService>,
     hashing_scheme: Option<Scheme>,
     password_policy: Option<PasswordPolicy>,
     sign_up: Option<SignUp>,
-    reset_page: Option<String>,
     reveal_accounts: bool,
     requirements: PhantomData<R>,
 }
@@ -133,12 +131,12 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
         } else {
             None
         };
-        let mail = if const { R::NEEDS.mailer.is_declared() } {
-            let mailer = SesMailer::new(&aws.sdk, settings.sender()?);
-            warm_ups.extend(mailer.warm_up(R::NEEDS.mailer.warm_connections()));
-            Some((mailer, MailTemplates::new(&settings.service_name()?)))
-        } else {
-            None
+        // Operations that hand over mail use the table, and the outbox is reached over its connections.
+        let outbox = match &table {
+            Some(users) if const { R::NEEDS.outbox.is_declared() } => {
+                Some(DynamoOutbox::beside(users, settings.outbox_table()?, settings.mail_keys()?, SystemEntropy))
+            }
+            _ => None,
         };
         let identities = if const { R::NEEDS.identities.is_declared() } {
             let (pool, provider) = (settings.identity_pool_id()?, settings.developer_provider_name()?);
@@ -156,13 +154,12 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
         let reads = |group| R::NEEDS.reads(group);
         let services = Self {
             table,
-            mail,
+            outbox,
             identities,
             compromised_passwords,
             hashing_scheme: reads(SettingsGroup::PasswordScheme).then(|| settings.password_scheme()).transpose()?,
             password_policy: reads(SettingsGroup::PasswordPolicy).then(|| settings.password_policy()).transpose()?,
             sign_up: reads(SettingsGroup::SignUp).then(|| settings.sign_up()).transpose()?,
-            reset_page: reads(SettingsGroup::ResetPage).then(|| settings.reset_page()).transpose()?,
             reveal_accounts: reads(SettingsGroup::RevealAccounts) && settings.reveal_accounts()?,
             requirements: PhantomData,
         };
@@ -180,9 +177,12 @@ impl<R: Requirements> AwsServices<R> {
         self.table.as_ref().expect(BUILT)
     }
 
-    fn mail(&self) -> &(SesMailer, MailTemplates) {
-        const { assert!(R::NEEDS.mailer.is_declared(), "the operation does not declare the mailer") };
-        self.mail.as_ref().expect(BUILT)
+    fn outbox(&self) -> &DynamoOutbox<SystemEntropy> {
+        const {
+            assert!(R::NEEDS.outbox.is_declared(), "the operation does not declare the outbox");
+            assert!(R::NEEDS.table.is_declared(), "the outbox is reached over the connections of the table");
+        }
+        self.outbox.as_ref().expect(BUILT)
     }
 }
 
@@ -226,11 +226,11 @@ impl<R: Requirements> SpendResetToken for AwsServices<R> {
     async fn spend_reset_token(
         &self,
         email: &Email,
-        token: &TokenHash,
+        seen: &PendingReset,
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        self.table().spend_reset_token(email, token, password, now).await
+        self.table().spend_reset_token(email, seen, password, now).await
     }
 }
 
@@ -272,28 +272,22 @@ impl<R: Requirements> ClearAttempts for AwsServices<R> {
 }
 
 impl<R: Requirements> MailQuota for AwsServices<R> {
-    async fn reserve_mail(&self, occasion: Occasion, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
-        self.table().reserve_mail(occasion, email, now).await
+    async fn reserve_mail(&self, quota: Quota, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
+        self.outbox().reserve_mail(quota, email, now).await
     }
 
-    async fn release_mail(&self, email: &Email, reserved: &ReservedMail) -> Result<(), Fault> {
-        self.table().release_mail(email, reserved).await
-    }
-}
-
-impl<R: Requirements> SendMail for AwsServices<R> {
-    async fn send_mail(&self, mail: &Mail) -> Result<(), Fault> {
-        self.mail().0.send_mail(mail).await
+    async fn release_mail(&self, quota: Quota, email: &Email, at: Timestamp) -> Result<(), Fault> {
+        self.outbox().release_mail(quota, email, at).await
     }
 
-    fn decoy_recipient(&self) -> Email {
-        self.mail().0.decoy_recipient()
+    async fn clear_quota(&self, quota: Quota, email: &Email) -> Result<(), Fault> {
+        self.outbox().clear_quota(quota, email).await
     }
 }
 
-impl<R: Requirements> WriteMail for AwsServices<R> {
-    fn mail_templates(&self) -> &MailTemplates {
-        &self.mail().1
+impl<R: Requirements> HandOverMail for AwsServices<R> {
+    async fn hand_over_mail(&self, request: &MailRequest) -> Result<(), Fault> {
+        self.outbox().hand_over_mail(request).await
     }
 }
 
@@ -349,13 +343,6 @@ impl<R: Requirements> SignUpSettings for AwsServices<R> {
     }
 }
 
-impl<R: Requirements> ResetPage for AwsServices<R> {
-    fn reset_page(&self) -> &str {
-        const { assert!(R::NEEDS.reads(SettingsGroup::ResetPage), "the operation does not declare the reset page") };
-        self.reset_page.as_ref().expect(BUILT)
-    }
-}
-
 impl<R: Requirements> RevealAccounts for AwsServices<R> {
     fn reveals_accounts(&self) -> bool {
         const { assert!(R::NEEDS.reads(SettingsGroup::RevealAccounts), "the operation does not declare the choice") };
@@ -388,7 +375,7 @@ mod tests {
             password: StoredHash::Encoded(hash),
             verified: true,
             verification: None,
-            reset: None,
+            resets: Vec::new(),
         };
         services.users.insert(Email::parse("ada@example.com").unwrap(), ada);
         let audit_key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
@@ -405,13 +392,13 @@ mod tests {
         let payload = payload.to_string();
         let response = handler.handle(Event { payload: &payload, invoked_function_arn: "" }, &audit).await;
         let ended = Handled { request_id: "id", fault: response.as_ref().err(), panicked_at };
-        let mut report = handler.report(&ended, audit);
+        let mut report = handler.report(&ended, audit).remove(0);
         let record = handler.audit_key.open(&report.audit.take().unwrap(), "id").unwrap();
         (report, record)
     }
 
     fn report(outcome: &'static str, reason: Option<&'static str>) -> Report {
-        Report { outcome, reason, audit: None }
+        Report { outcome, reason, audit: None, counts: BTreeMap::new() }
     }
 
     #[tokio::test]

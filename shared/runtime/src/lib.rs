@@ -18,6 +18,7 @@ use latchkey_auth::{Cause, Fault};
 use latchkey_config::Settings;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -49,8 +50,9 @@ pub trait Handler: Sized + 'static {
     /// Handles an event, and returns the response.
     async fn handle(&self, event: Event<'_>, notes: &Self::Notes<'_>) -> Result<Value, Fault>;
 
-    /// Reports on a handled event to the log.
-    fn report(&self, handled: &Handled<'_>, notes: Self::Notes<'_>) -> Report;
+    /// Reports on a handled event to the log, a line for each report: the first on the event, and the others on what came of its
+    /// parts.
+    fn report(&self, handled: &Handled<'_>, notes: Self::Notes<'_>) -> Vec<Report>;
 }
 
 /// An event as Lambda delivers it.
@@ -82,6 +84,8 @@ pub struct Report {
     pub reason: Option<&'static str>,
     /// A sealed audit record.
     pub audit: Option<String>,
+    /// How many parts of an event ended in which way, for an event that has several.
+    pub counts: BTreeMap<&'static str, u32>,
 }
 
 /// Serves events until Lambda ends the process.
@@ -124,7 +128,7 @@ fn run<H: Handler>() -> Result<(), NotServed<H::StartError>> {
     })
 }
 
-/// Handles one event, logs one line, and returns one response.
+/// Handles one event, logs it, and returns one response.
 async fn handle<H: Handler>(handler: &H, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
     let notes = handler.notes();
     let LambdaEvent { payload, context, .. } = event;
@@ -140,7 +144,9 @@ async fn handle<H: Handler>(handler: &H, event: LambdaEvent<Box<RawValue>>) -> R
         fault: response.as_ref().err(),
         panicked_at: panicked_at.as_deref(),
     };
-    write(&line(H::NAME, &ended, handler.report(&ended, notes)));
+    for report in handler.report(&ended, notes) {
+        write(&line(H::NAME, &ended, report));
+    }
     response.map_err(|fault| Diagnostic {
         error_type: fault.error_type().to_owned(),
         error_message: fault.message().to_owned(),
@@ -175,10 +181,12 @@ struct Line<'a> {
     fault: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     audit: Option<String>,
+    #[serde(flatten)]
+    counts: BTreeMap<&'static str, u32>,
 }
 
 fn line<'a>(name: &'static str, handled: &Handled<'a>, report: Report) -> Line<'a> {
-    let Report { outcome, reason, audit } = report;
+    let Report { outcome, reason, audit, counts } = report;
     Line {
         level: if handled.fault.is_some() { "ERROR" } else { "INFO" },
         operation: name,
@@ -187,6 +195,7 @@ fn line<'a>(name: &'static str, handled: &Handled<'a>, report: Report) -> Line<'
         reason,
         fault: handled.fault.map(Fault::error_type),
         audit,
+        counts,
     }
 }
 
@@ -248,11 +257,11 @@ mod tests {
             Ok(json!({ "batchItemFailures": [] }))
         }
 
-        fn report(&self, handled: &Handled<'_>, counted: Self::Notes<'_>) -> Report {
+        fn report(&self, handled: &Handled<'_>, counted: Self::Notes<'_>) -> Vec<Report> {
             let outcome = if handled.fault.is_some() { "fault" } else { "done" };
             // What the test reads; a handler of a real stream would log nothing but the outcome.
             REPORTED.set((counted.get(), handled.panicked_at.map(str::to_owned)));
-            Report { outcome, reason: None, audit: None }
+            vec![Report { outcome, reason: None, audit: None, counts: BTreeMap::new() }]
         }
     }
 
@@ -296,7 +305,7 @@ mod tests {
 
     fn written(fault: Option<&Fault>, outcome: &'static str, reason: Option<&'static str>) -> String {
         let handled = Handled { request_id: "id", fault, panicked_at: Some("src/lib.rs:7") };
-        let report = Report { outcome, reason, audit: Some("sealed".to_owned()) };
+        let report = Report { outcome, reason, audit: Some("sealed".to_owned()), counts: BTreeMap::new() };
         serde_json::to_string(&line("login", &handled, report)).unwrap()
     }
 

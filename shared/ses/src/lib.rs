@@ -1,10 +1,10 @@
 //! Mail through Amazon SES, as text and HTML.
 
 use aws_sdk_ses::Client;
-use aws_sdk_ses::error::BuildError;
+use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
-use latchkey_auth::services::SendMail;
-use latchkey_auth::{Cause, Email, Fault, Mail};
+use latchkey_auth::delivery::{SendError, SendMail};
+use latchkey_auth::{Cause, Mail};
 use latchkey_aws::{SdkConfig, WarmUp};
 
 /// The first label of SES's endpoints.
@@ -21,7 +21,9 @@ impl SesMailer {
     /// Creates a mailer for this sender, which must be a verified identity of SES.
     #[must_use]
     pub fn new(aws: &SdkConfig, sender: String) -> Self {
-        Self { client: latchkey_aws::client(aws, Client::new), sender }
+        // A mail whose answer is late may have been sent. Another attempt comes later, from the stream, when the service has had
+        // time to recover; an attempt at once would only make two mails of one.
+        Self { client: latchkey_aws::client(&latchkey_aws::without_retries(aws), Client::new), sender }
     }
 
     /// Creates the client and opens this many connections ahead of the first call; nothing if there are none to open.
@@ -41,31 +43,59 @@ fn message(mail: &Mail) -> Result<Message, BuildError> {
 }
 
 impl SendMail for SesMailer {
-    async fn send_mail(&self, mail: &Mail) -> Result<(), Fault> {
-        let message = message(mail).map_err(|_| Fault::Mailer(Cause::code("message")))?;
-        self.client
+    async fn send_mail(&self, mail: &Mail) -> Result<(), SendError> {
+        let message = message(mail).map_err(|_| SendError::Refused(Cause::code("message")))?;
+        let sent = self
+            .client
             .send_email()
             .source(&self.sender)
             .destination(Destination::builder().to_addresses(mail.to.as_str()).build())
             .message(message)
             .send()
-            .await
-            .map_err(|error| Fault::Mailer(latchkey_aws::cause(&error)))?;
-        Ok(())
+            .await;
+        sent.map(drop).map_err(|error| {
+            let cause = latchkey_aws::cause(&error);
+            if is_refusal(&error) { SendError::Refused(cause) } else { SendError::Unavailable(cause) }
+        })
     }
+}
 
-    /// Amazon's mailbox simulator: SES accepts this mail like any other, delivers it to nobody, and counts it neither as a
-    /// bounce nor against the daily quota. It works in the sandbox too.
-    fn decoy_recipient(&self) -> Email {
-        Email::parse("success@simulator.amazonses.com").expect("it is an address")
-    }
+/// Whether SES would refuse the same mail again: it answered with an error of the caller's making that is no throttling.
+/// A sender that is not verified and a missing permission are among these: no other mail should wait behind such a one, and the
+/// operator sees it (`docs/operating.md`).
+fn is_refusal<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(answer) = error else { return false };
+    let code = answer.err().code().unwrap_or_default();
+    let is_throttling = code.contains("Throttl") || code.contains("TooManyRequests") || code.contains("LimitExceeded");
+    answer.raw().status().is_client_error() && !is_throttling
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use aws_sdk_ses::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+    use aws_sdk_ses::config::http::HttpResponse;
+    use aws_sdk_ses::error::ErrorMetadata;
+    use aws_sdk_ses::operation::send_email::SendEmailError;
+    use aws_sdk_ses::primitives::SdkBody;
     use futures_util::FutureExt;
+
+    fn answered(status: u16, code: &str) -> SdkError<SendEmailError> {
+        let metadata = ErrorMetadata::builder().code(code).build();
+        let raw = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        SdkError::service_error(SendEmailError::generic(metadata), raw)
+    }
+
+    #[test]
+    fn what_ses_would_refuse_again_is_given_up_and_all_else_is_tried_again() {
+        for (status, code) in [(400, "MessageRejected"), (400, "InvalidParameterValue"), (403, "AccessDenied")] {
+            assert!(is_refusal(&answered(status, code)), "{code}");
+        }
+        for (status, code) in [(400, "Throttling"), (400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "")] {
+            assert!(!is_refusal(&answered(status, code)), "{code}");
+        }
+        assert!(!is_refusal::<SendEmailError>(&SdkError::timeout_error("late")));
+    }
 
     #[test]
     fn the_sdk_calls_the_service_where_connections_are_opened() {

@@ -18,17 +18,26 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// The name of the outbox's table.
+pub(crate) const OUTBOX: &str = "UsersOutbox";
+
 /// What a function asks of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// DynamoDB: the account.
     GetItem,
-    /// DynamoDB: a new account.
-    PutItem,
-    /// DynamoDB: a counter.
+    /// DynamoDB: a counter of attempts.
     Count,
-    /// DynamoDB: a change of the account.
+    /// DynamoDB: a new account, or a change of one.
     UpdateItem,
+    /// DynamoDB: a quota or a budget of mail.
+    Quota,
+    /// DynamoDB: a request for mail, handed over.
+    HandOver,
+    /// DynamoDB: a request for mail or a quota, looked at.
+    Look,
+    /// DynamoDB: a request for mail that was dealt with.
+    Remove,
     /// SES.
     SendEmail,
     /// Cognito Identity.
@@ -39,16 +48,30 @@ pub enum Call {
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::GetItem, Self::PutItem, Self::Count, Self::UpdateItem, Self::SendEmail, Self::GetToken, Self::Range];
+    pub const ALL: [Self; 10] = [
+        Self::GetItem,
+        Self::Count,
+        Self::UpdateItem,
+        Self::Quota,
+        Self::HandOver,
+        Self::Look,
+        Self::Remove,
+        Self::SendEmail,
+        Self::GetToken,
+        Self::Range,
+    ];
 
     fn of(target: &str, body: &Value) -> Option<Self> {
         // A counter's key is no address.
         let counter = body["Key"]["email"]["S"].as_str().is_some_and(|key| !key.contains('@'));
+        let outbox = body["TableName"] == OUTBOX;
         Some(match target.rsplit('.').next()? {
+            "GetItem" if outbox => Self::Look,
+            "PutItem" if outbox => Self::HandOver,
+            "UpdateItem" if outbox => Self::Quota,
+            "DeleteItem" if outbox => Self::Remove,
             // Anything else may miss the write of a moment ago.
             "GetItem" if body["ConsistentRead"] == true => Self::GetItem,
-            "PutItem" => Self::PutItem,
             "UpdateItem" if counter => Self::Count,
             "UpdateItem" => Self::UpdateItem,
             "GetOpenIdTokenForDeveloperIdentity" => Self::GetToken,
@@ -242,10 +265,12 @@ fn succeeds(call: Call, behaviour: &Behaviour, prefix: &str) -> Response<Full<By
     let json = |value: Value| respond(StatusCode::OK, value.to_string());
     match call {
         Call::GetItem => json(behaviour.item.as_ref().map_or_else(|| json!({}), |item| json!({ "Item": item }))),
-        Call::PutItem | Call::UpdateItem if !behaviour.conditions_hold => {
+        Call::UpdateItem if !behaviour.conditions_hold => {
             fails(call, StatusCode::BAD_REQUEST, "ConditionalCheckFailedException")
         }
-        Call::PutItem | Call::UpdateItem | Call::Count => json(json!({})),
+        Call::UpdateItem | Call::Count | Call::Quota | Call::HandOver | Call::Remove => json(json!({})),
+        // Every request waits.
+        Call::Look => json(json!({ "Item": { "id": { "S": "mail:1" } } })),
         Call::GetToken => json(json!({ "IdentityId": "us-east-1:identity", "Token": "a.b.c" })),
         Call::Range => {
             let suffix = behaviour.published.as_deref().and_then(|sha1| sha1.strip_prefix(prefix));

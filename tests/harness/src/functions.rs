@@ -1,18 +1,24 @@
-//! The six functions as they are deployed, and events for them.
+//! The functions as they are deployed, and events for them.
 
-use crate::backends::{Backends, Behaviour};
+use crate::backends::{Backends, Behaviour, OUTBOX};
 use crate::lambda::{Environment, REQUEST_ID};
 use latchkey_audit::Key;
+use latchkey_auth::{Email, MailClass, MailRequest, MailTemplate, Timestamp, Token};
+use latchkey_keys::KeyRing;
+use latchkey_outbox::{NONCE_BYTES, lane, seal};
 use latchkey_salting::{SALT_BYTES, Scheme};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The folder of a function's package and binary, in the order of the contract.
+/// The folder of an operation's package and binary, in the order of the contract.
 pub const FUNCTIONS: [&str; 6] =
     ["create-user", "verify-user", "login", "change-password", "lost-password", "reset-password"];
+
+/// The function that sends mail.
+pub const MAIL: &str = "mail";
 
 /// The password of the account that the stub holds.
 pub const PASSWORD: &str = "the password of ada";
@@ -25,6 +31,9 @@ pub const EMAIL: &str = "ada@example.com";
 
 /// The key of the audit trail.
 pub const AUDIT_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// The key that seals mail on its way.
+const MAIL_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// Where the build for Lambda puts a function's binary.
 #[must_use]
@@ -53,6 +62,8 @@ pub fn variables(backends: &Backends) -> HashMap<String, String> {
     let authority = backends.authority().map(|file| ("AWS_CA_BUNDLE".to_owned(), file.display().to_string()));
     let template = [
         ("AUDIT_KEY", AUDIT_KEY),
+        ("MAIL_KEY", MAIL_KEY),
+        ("OUTBOX_TABLE", OUTBOX),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
@@ -81,8 +92,26 @@ pub fn event(function: &str) -> Value {
         }
         "lost-password" => json!({ "email": EMAIL }),
         "reset-password" => json!({ "email": EMAIL, "lost": TOKEN, "password": "a long enough password" }),
+        MAIL => json!({ "Records": [request()] }),
         _ => json!({}),
     }
+}
+
+/// A request for a reset mail, as the outbox's stream brings it.
+#[allow(clippy::disallowed_methods, reason = "the function under test reads the real clock")]
+fn request() -> Value {
+    let requested_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let request = MailRequest {
+        class: MailClass::Reset,
+        to: Email::parse(EMAIL).expect("an address"),
+        template: Token::parse(TOKEN).ok().map(MailTemplate::Reset),
+        requested_at: Timestamp(requested_at),
+    };
+    let keys = KeyRing::parse(MAIL_KEY).expect("a key");
+    let sealed = seal(&request, "mail:1", &keys, [7; NONCE_BYTES]);
+    let text = |text: &str| json!({ "S": text });
+    let item = json!({ "id": text("mail:1"), "lane": text(lane(request.class)), "sealed": text(&sealed) });
+    json!({ "eventName": "INSERT", "dynamodb": { "SequenceNumber": "1", "NewImage": item } })
 }
 
 /// How long a function takes for [its event](event). One that is not answered with yes is an error: it may have been quicker.
@@ -121,8 +150,7 @@ pub fn account(verified: bool) -> Value {
         "passwordChangedAt": { "N": "1700000000" },
         "verifyTokenHash": { "S": token },
         "verifyTokenExpiresAt": { "N": "99999999999" },
-        "lostTokenHash": { "S": token },
-        "lostTokenExpiresAt": { "N": "99999999999" },
+        "resetLink1": { "S": format!("{token}.99999999999") },
     })
 }
 

@@ -16,6 +16,9 @@ const CODE_PARAMETER: &str = include_str!("../../../stacks/parts/code-parameter.
 const FUNCTION: &str = include_str!("../../../stacks/parts/function.yaml");
 const CODE_CONDITION: &str = "{{Name}}HasCode: !Not [!Equals [!Ref {{Name}}Code, \"\"]]\n";
 
+/// The variables that come with a statement: the statement, the variable, and its value.
+const OF_STATEMENTS: [(&str, &str, &str); 1] = [("Outbox", "OUTBOX_TABLE", "!Ref Outbox")];
+
 const HEAD: &str = "\
 # Generated from stacks/, stacks/functions.toml and config.schema.json. Change those, then run
 #     cargo run --package latchkey -- generate
@@ -58,8 +61,10 @@ fn resources(function: &Function) -> String {
         let reference = latchkey.parameter.as_ref().map(|parameter| format!("!Ref {parameter}"));
         format!("{}: {}\n", setting.key, reference.or_else(|| latchkey.value.clone()).unwrap_or_default())
     });
+    let names = OF_STATEMENTS.iter().filter(|(statement, ..)| function.allow.contains_key(*statement));
+    let names = names.map(|(_, variable, value)| format!("{variable}: {value}\n"));
     let part = words(FUNCTION, function);
-    insert(&part, &[("variables", variables.collect()), ("statements", statements(function))])
+    insert(&part, &[("variables", variables.chain(names).collect()), ("statements", statements(function))])
 }
 
 /// What a function's role may do beside logging, in the order of `stacks/statements.yaml`.

@@ -1,7 +1,7 @@
 //! createUser: signs up with an email address and a password.
 //!
-//! The answer does not tell whether the address has an account (ASVS 6.3.8). The owner of the mailbox gets a mail either
-//! way: a verification link, or the news that somebody tried to sign up.
+//! The answer does not tell whether the address has an account (ASVS 6.3.8). A mail is asked for either way: with a
+//! verification link, or with the news that somebody tried to sign up.
 
 use super::email::Email;
 use super::name::Name;
@@ -10,16 +10,17 @@ use crate::audit::{AuditDetail, AuditTrail, Step};
 use crate::email_link::VERIFICATION_SECONDS;
 use crate::email_link::token::Token;
 use crate::fault::Fault;
+use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::password::compromised::is_compromised;
 use crate::password::policy::NewPassword;
 use crate::password::{Password, hash_password};
 use crate::refusal::{Reason, Refusal};
 use crate::services::{
-    AcceptPassword, AddUser, Clock, CompromisedPasswords, Entropy, HashingScheme, RevealAccounts, SendMail,
-    SignUpSettings, WriteMail,
+    AcceptPassword, AddUser, Clock, CompromisedPasswords, Entropy, HandOverMail, HashingScheme, RevealAccounts,
+    SignUpSettings,
 };
-use crate::throttle::{MailQuota, Occasion, Reservation};
+use crate::throttle::{MailQuota, Quota, Reservation};
 use crate::time::Timestamp;
 use futures_util::future::join;
 use latchkey_salting::PasswordHash;
@@ -35,8 +36,6 @@ pub struct CreateUser {
 /// The settings of sign-ups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignUp {
-    /// The page that a verification link opens (`VERIFICATION_PAGE`).
-    pub verification_page: String,
     /// How many seconds an unverified account is kept (`UNVERIFIED_DAYS`).
     pub unverified_seconds: u64,
 }
@@ -44,7 +43,7 @@ pub struct SignUp {
 impl Requirements for CreateUser {
     const NEEDS: Needs = Needs {
         table: Use::AtOnce(1),
-        mailer: Use::AtOnce(1),
+        outbox: Use::AtOnce(1),
         compromised_passwords: Use::Rarely,
         settings: &[
             SettingsGroup::PasswordScheme,
@@ -58,7 +57,7 @@ impl Requirements for CreateUser {
 
 impl<S> Operation<S> for CreateUser
 where
-    S: AddUser + MailQuota + SendMail + WriteMail + CompromisedPasswords + Clock + Entropy,
+    S: AddUser + MailQuota + HandOverMail + CompromisedPasswords + Clock + Entropy,
     S: HashingScheme + AcceptPassword + SignUpSettings + RevealAccounts,
 {
     const CONTRACT: Contract = Contract { name: "createUser", flag: "created" };
@@ -83,29 +82,29 @@ where
             if is_compromised(&password, services, audit).await {
                 return Ok(None);
             }
-            audit.step(Step::MailQuota, services.reserve_mail(Occasion::CreateUser, &email, now)).await.map(Some)
+            audit.step(Step::MailQuota, services.reserve_mail(Quota::SignUp, &email, now)).await.map(Some)
         };
         let (hash, reservation) = join(hash, reservation).await;
-        let reserved = match reservation? {
+        match reservation? {
             None => return Ok(Outcome::refused(Reason::PasswordCompromised)),
-            Some(Reservation::Granted(reserved)) => reserved,
+            Some(Reservation::Granted) => {}
             Some(Reservation::Throttled { retry_after }) => {
                 return Ok(Outcome::refused_until(Reason::TooManyMails, retry_after));
             }
-        };
+        }
         let outcome = match hash {
-            Ok(hash) => store_and_notify(services, audit, &email, name, hash, now).await,
+            Ok(hash) => store_and_ask(services, audit, &email, name, hash, now).await,
             Err(fault) => Err(fault),
         };
         if outcome != Ok(Outcome::Success(Done)) {
-            // No mail was sent. If this fails too, the reservation costs the user a minute.
-            let _ = audit.step(Step::MailQuota, services.release_mail(&email, &reserved)).await;
+            // No mail comes of it. If this fails too, the reservation costs the user a minute.
+            let _ = audit.step(Step::MailQuota, services.release_mail(Quota::SignUp, &email, now)).await;
         }
         outcome
     }
 }
 
-async fn store_and_notify<S>(
+async fn store_and_ask<S>(
     services: &S,
     audit: &AuditTrail<'_>,
     email: &Email,
@@ -114,9 +113,9 @@ async fn store_and_notify<S>(
     now: Timestamp,
 ) -> Result<Outcome<Done>, Fault>
 where
-    S: AddUser + SendMail + WriteMail + Entropy + SignUpSettings + RevealAccounts,
+    S: AddUser + HandOverMail + Entropy + SignUpSettings + RevealAccounts,
 {
-    let SignUp { verification_page, unverified_seconds } = services.sign_up();
+    let SignUp { unverified_seconds } = services.sign_up();
     let token = Token::draw(services);
     let user = NewUser {
         email: email.clone(),
@@ -132,14 +131,16 @@ where
     if !added {
         audit.detail(AuditDetail::AddressTaken);
     }
-    let mail = if added {
-        services.mail_templates().verification(email, verification_page, &token)
+    let template = if added {
+        MailTemplate::Verification(token)
     } else if services.reveals_accounts() {
         return Ok(Outcome::refused(Reason::AccountExists));
     } else {
-        services.mail_templates().already_registered(email)
+        MailTemplate::AlreadyRegistered
     };
+    let (class, template) = (MailClass::SignUp, Some(template));
+    let request = MailRequest { class, to: email.clone(), template, requested_at: now };
     // If this fails, the account exists and is unverified: signing up again replaces it.
-    audit.step(Step::Mail, services.send_mail(&mail)).await?;
+    audit.step(Step::Mail, services.hand_over_mail(&request)).await?;
     Ok(Outcome::Success(Done))
 }

@@ -2,6 +2,7 @@
 
 use crate::refusal::{Reason, Refusal};
 use email_address::{EmailAddress, Options};
+use std::borrow::Cow;
 use std::fmt;
 
 /// An address in its canonical form: trimmed, lower case.
@@ -34,6 +35,17 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The address without its tag: `ada+news@example.com` reaches the mailbox `ada@example.com` at the providers that know
+    /// tags (RFC 5233). Only for limits: at a provider that knows none, these are two mailboxes, and so two accounts.
+    #[must_use]
+    pub fn mailbox(&self) -> Cow<'_, str> {
+        let untagged = self.0.rsplit_once('@').and_then(|(local, domain)| {
+            let (mailbox, _tag) = local.split_once('+').filter(|(mailbox, _)| !mailbox.is_empty())?;
+            (!mailbox.starts_with('"')).then(|| format!("{mailbox}@{domain}"))
+        });
+        untagged.map_or(Cow::Borrowed(&self.0), Cow::Owned)
+    }
 }
 
 /// Addresses are personal data and must not appear in logs, so `Debug` is redacted.
@@ -55,6 +67,14 @@ mod tests {
     #[test]
     fn an_address_is_trimmed_and_lower_case() {
         assert_eq!(canonical("  Ada.Lovelace@Example.COM\n").as_deref(), Some("ada.lovelace@example.com"));
+    }
+
+    #[test]
+    fn a_tag_is_no_part_of_the_mailbox() {
+        let mailbox = |text: &str| Email::parse(text).unwrap().mailbox().into_owned();
+        assert_eq!(mailbox("Ada+a+b@example.com"), "ada@example.com");
+        assert_eq!(mailbox("ada@example.com"), "ada@example.com");
+        assert_eq!(mailbox("+ada@example.com"), "+ada@example.com");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Mail, MailTemplates, Part};
 use crate::account::email::Email;
 
 impl MailTemplates {
-    pub(crate) fn already_registered(&self, to: &Email) -> Mail {
+    pub(super) fn already_registered(&self, to: &Email) -> Mail {
         let service = &self.service;
         self.render(
             to,

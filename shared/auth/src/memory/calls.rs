@@ -8,7 +8,7 @@ use std::cell::Cell;
 pub(super) struct Calls {
     needs: Cell<Option<Needs>>,
     pub(super) table: CallsTo,
-    pub(super) mailer: CallsTo,
+    pub(super) outbox: CallsTo,
     pub(super) identities: CallsTo,
     pub(super) compromised_passwords: CallsTo,
 }
@@ -18,20 +18,22 @@ impl Calls {
     pub(super) fn declare(&self, needs: Needs) {
         self.needs.set(Some(needs));
         self.table.declare(needs.table);
-        self.mailer.declare(needs.mailer);
+        self.outbox.declare(needs.outbox);
         self.identities.declare(needs.identities);
         self.compromised_passwords.declare(needs.compromised_passwords);
+    }
+
+    /// From now on, everything is allowed.
+    pub(super) fn allow_everything(&self) {
+        self.needs.set(None);
+        for calls in [&self.table, &self.outbox, &self.identities, &self.compromised_passwords] {
+            calls.declared.set(None);
+        }
     }
 
     /// Panics unless this group of settings is declared.
     pub(super) fn read(&self, group: SettingsGroup) {
         assert!(self.needs.get().is_none_or(|needs| needs.reads(group)), "{group:?} is read and not declared");
-    }
-
-    /// Panics unless the mailer is declared.
-    pub(super) fn write_mail(&self) {
-        let declared = self.needs.get().is_none_or(|needs| needs.mailer.is_declared());
-        assert!(declared, "mail is written and no mailer declared");
     }
 }
 

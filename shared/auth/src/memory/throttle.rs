@@ -4,26 +4,19 @@ use super::MemoryServices;
 use crate::account::email::Email;
 use crate::fault::Fault;
 use crate::throttle::{
-    ATTEMPTS_KEPT, Attempt, AttemptKind, BETWEEN_MAILS, ClearAttempts, CountAttempt, MAILS_KEPT, MAILS_WINDOW,
-    MailQuota, Occasion, Reservation, ReservedMail, wait_after,
+    ATTEMPTS_KEPT, Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation, wait_after,
 };
 use crate::time::Timestamp;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-/// The counts of attempts and mails.
+/// The counts of attempts, and the uses of quotas.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// The number of attempts, and the time of the latest.
     attempts: RefCell<BTreeMap<(AttemptKind, Email), (u32, u64)>>,
-    mails: RefCell<BTreeMap<Email, Mails>>,
-}
-
-#[derive(Debug, Default)]
-struct Mails {
-    /// The newest first.
-    sent: VecDeque<u64>,
-    latest: BTreeMap<Occasion, u64>,
+    /// The uses of each quota, by what it is kept for, the newest first.
+    uses: RefCell<BTreeMap<(Quota, String), Vec<Timestamp>>>,
 }
 
 impl CountAttempt for MemoryServices {
@@ -53,36 +46,31 @@ impl ClearAttempts for MemoryServices {
 }
 
 impl MailQuota for MemoryServices {
-    async fn reserve_mail(&self, occasion: Occasion, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
-        let _call = self.calls.table.begin().await;
-        let mut mails = self.counts.mails.borrow_mut();
-        let mails = mails.entry(email.clone()).or_default();
-        let before = mails.latest.get(&occasion).copied();
-        let oldest = mails.sent.get(MAILS_KEPT - 1).copied();
-        let minute = before.map_or(0, |before| before + BETWEEN_MAILS + 1);
-        let hour = oldest.map_or(0, |oldest| oldest + MAILS_WINDOW + 1);
-        if now.0 < minute.max(hour) {
-            return Ok(Reservation::Throttled { retry_after: minute.max(hour) - now.0 });
+    async fn reserve_mail(&self, quota: Quota, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
+        let _call = self.calls.outbox.begin().await;
+        let mut uses = self.counts.uses.borrow_mut();
+        let uses = uses.entry((quota, quota.subject(email).into_owned())).or_default();
+        if let Some(retry_after) = quota.wait(uses, now) {
+            return Ok(Reservation::Throttled { retry_after });
         }
-        mails.sent.push_front(now.0);
-        mails.sent.truncate(MAILS_KEPT);
-        mails.latest.insert(occasion, now.0);
-        let time = |seconds: Option<u64>| seconds.map(Timestamp);
-        Ok(Reservation::Granted(ReservedMail { occasion, at: now, pushed_out: time(oldest), before: time(before) }))
+        uses.insert(0, now);
+        uses.truncate(quota.limit());
+        Ok(Reservation::Granted)
     }
 
-    async fn release_mail(&self, email: &Email, reserved: &ReservedMail) -> Result<(), Fault> {
-        let _call = self.calls.table.begin().await;
-        let mut mails = self.counts.mails.borrow_mut();
-        let mails = mails.entry(email.clone()).or_default();
-        if mails.sent.front() == Some(&reserved.at.0) {
-            mails.sent.pop_front();
-            mails.sent.extend(reserved.pushed_out.map(|at| at.0));
-            match reserved.before {
-                Some(before) => mails.latest.insert(reserved.occasion, before.0),
-                None => mails.latest.remove(&reserved.occasion),
-            };
+    async fn release_mail(&self, quota: Quota, email: &Email, at: Timestamp) -> Result<(), Fault> {
+        let _call = self.calls.outbox.begin().await;
+        if let Some(uses) = self.counts.uses.borrow_mut().get_mut(&(quota, quota.subject(email).into_owned()))
+            && let Some(place) = uses.iter().position(|used| *used == at)
+        {
+            uses.remove(place);
         }
+        Ok(())
+    }
+
+    async fn clear_quota(&self, quota: Quota, email: &Email) -> Result<(), Fault> {
+        let _call = self.calls.outbox.begin().await;
+        self.counts.uses.borrow_mut().remove(&(quota, quota.subject(email).into_owned()));
         Ok(())
     }
 }

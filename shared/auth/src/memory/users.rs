@@ -5,7 +5,7 @@ use super::calls::UnderWay;
 use crate::account::email::Email;
 use crate::account::{NewUser, User, UserId};
 use crate::email_link::token::TokenHash;
-use crate::email_link::{PendingReset, PendingVerification};
+use crate::email_link::{MAX_RESET_LINKS, PendingReset, PendingVerification};
 use crate::fault::{Cause, Fault};
 use crate::services::{AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken};
 use crate::time::Timestamp;
@@ -85,6 +85,8 @@ impl AddUser for MemoryServices {
         if self.users.get(&user.email).is_some_and(|old| old.verified) {
             return Ok(false);
         }
+        // Reset links outlive a sign-up: they are the mailbox's.
+        let resets = self.users.get(&user.email).map(|old| old.resets).unwrap_or_default();
         let verification =
             PendingVerification::Hashed { token: user.verify_token, expires_at: user.verify_token_expires_at };
         self.users.insert(
@@ -94,7 +96,7 @@ impl AddUser for MemoryServices {
                 password: StoredHash::Encoded(user.password.clone()),
                 verified: false,
                 verification: Some(verification),
-                reset: None,
+                resets,
             },
         );
         Ok(true)
@@ -133,7 +135,8 @@ impl StoreResetToken for MemoryServices {
     ) -> Result<bool, Fault> {
         let _call = self.table_call().await?;
         Ok(self.users.update(email, |user| {
-            user.reset = Some(PendingReset { token: *token, expires_at: until });
+            user.resets.insert(0, PendingReset { token: *token, expires_at: until });
+            user.resets.truncate(MAX_RESET_LINKS);
             true
         }))
     }
@@ -143,14 +146,15 @@ impl SpendResetToken for MemoryServices {
     async fn spend_reset_token(
         &self,
         email: &Email,
-        token: &TokenHash,
+        seen: &PendingReset,
         password: &PasswordHash,
-        now: Timestamp,
+        _now: Timestamp,
     ) -> Result<bool, Fault> {
         let _call = self.table_call().await?;
         Ok(self.users.update(email, |user| {
-            let valid = user.reset.take_if(|reset| reset.token == *token && now < reset.expires_at).is_some();
+            let valid = user.resets.contains(seen);
             if valid {
+                user.resets.clear();
                 user.password = StoredHash::Encoded(password.clone());
                 user.verified = true;
                 user.verification = None;
@@ -173,7 +177,6 @@ impl ReplacePassword for MemoryServices {
             let same = user.password == *seen;
             if same {
                 user.password = StoredHash::Encoded(password.clone());
-                user.reset = None;
             }
             same
         }))

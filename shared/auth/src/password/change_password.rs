@@ -5,13 +5,15 @@ use super::policy::NewPassword;
 use super::{Password, check_password, hash_password};
 use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
+use crate::email_link::reset_links_until;
 use crate::fault::Fault;
+use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
 use crate::services::{
-    AcceptPassword, Clock, CompromisedPasswords, Entropy, FindUser, HashingScheme, ReplacePassword, SendMail, WriteMail,
+    AcceptPassword, Clock, CompromisedPasswords, Entropy, FindUser, HandOverMail, HashingScheme, ReplacePassword,
 };
-use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt};
+use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
 use futures_util::future::join;
 
 /// A new password, with the old one as proof.
@@ -26,7 +28,7 @@ impl Requirements for ChangePassword {
     const NEEDS: Needs = Needs {
         // `check_password` reads the account while it counts the attempt.
         table: Use::AtOnce(2),
-        mailer: Use::AtOnce(1),
+        outbox: Use::AtOnce(1),
         compromised_passwords: Use::Rarely,
         settings: &[SettingsGroup::PasswordScheme, SettingsGroup::PasswordPolicy],
         ..Needs::NONE
@@ -35,7 +37,7 @@ impl Requirements for ChangePassword {
 
 impl<S> Operation<S> for ChangePassword
 where
-    S: FindUser + CountAttempt + ClearAttempts + ReplacePassword + SendMail + WriteMail + CompromisedPasswords,
+    S: FindUser + CountAttempt + ClearAttempts + ReplacePassword + MailQuota + HandOverMail + CompromisedPasswords,
     S: HashingScheme + AcceptPassword + Clock + Entropy,
 {
     const CONTRACT: Contract = Contract { name: "changePassword", flag: "changed" };
@@ -65,19 +67,27 @@ where
         if !user.verified {
             return Ok(Outcome::refused(Reason::NotVerified));
         }
+        // Each change is mailed, so changes are limited. Whoever gets here knows the password, and may be told.
+        let reservation = services.reserve_mail(Quota::Change, &email, now);
+        if let Reservation::Throttled { retry_after } = audit.step(Step::MailQuota, reservation).await? {
+            return Ok(Outcome::refused_until(Reason::TooManyAttempts, retry_after));
+        }
         let hash = audit.step(Step::Hash, hash_password(services, new_password.as_password())).await?;
         let replacement = services.replace_password(&email, &user.password, &hash, now);
         if !audit.step(Step::Store, replacement).await? {
             // The password has changed since it was read: the old password is no longer the current one.
             audit.detail(AuditDetail::LostRace);
+            let _ = audit.step(Step::MailQuota, services.release_mail(Quota::Change, &email, now)).await;
             return Ok(Outcome::refused(Reason::InvalidCredentials));
         }
-        let mail = services.mail_templates().password_changed(&email);
+        let template = MailTemplate::PasswordChanged { reset_links_until: reset_links_until(&user.resets, now) };
+        let request =
+            MailRequest { class: MailClass::Change, to: email.clone(), template: Some(template), requested_at: now };
         // As at login, a count that is not cleared is no reason for a fault.
         let cleared = audit.step(Step::Clear, services.clear_attempts(AttemptKind::Password, &email));
-        let (notified, _) = join(audit.step(Step::Mail, services.send_mail(&mail)), cleared).await;
-        // The password is changed, and the caller is told so even if the owner could not be: a retry would be refused.
-        if let Err(fault) = notified {
+        let (handed_over, _) = join(audit.step(Step::Mail, services.hand_over_mail(&request)), cleared).await;
+        // The password is changed, and the caller is told so even if the owner will not be: a retry would be refused.
+        if let Err(fault) = handed_over {
             audit.fault(&fault);
         }
         Ok(Outcome::Success(Done))

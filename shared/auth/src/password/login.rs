@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::operation::{Contract, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
 use crate::services::{
-    Clock, Entropy, FindUser, HashingScheme, IssueToken, OpenIdToken, RenewHash, SendMail, WriteMail,
+    Clock, Entropy, FindUser, HandOverMail, HashingScheme, IssueToken, OpenIdToken, RenewHash,
 };
 use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt};
 use futures_util::future::join;
@@ -31,7 +31,7 @@ impl Requirements for Login {
         table: Use::AtOnce(2),
         identities: Use::AtOnce(1),
         // Only to notify an owner of wrong passwords.
-        mailer: Use::Rarely,
+        outbox: Use::Rarely,
         settings: &[SettingsGroup::PasswordScheme],
         ..Needs::NONE
     };
@@ -39,7 +39,7 @@ impl Requirements for Login {
 
 impl<S> Operation<S> for Login
 where
-    S: FindUser + CountAttempt + ClearAttempts + RenewHash + SendMail + WriteMail + IssueToken,
+    S: FindUser + CountAttempt + ClearAttempts + RenewHash + HandOverMail + IssueToken,
     S: HashingScheme + Clock + Entropy,
 {
     const CONTRACT: Contract = Contract { name: "login", flag: "login" };

@@ -1,17 +1,21 @@
 //! lostPassword: mails a link to choose a new password.
 //!
 //! The answer does not tell whether the address has an account (ASVS 6.3.8), and neither does its time: for an address
-//! without one, a mail goes to the decoy recipient.
+//! without one, a request that the mail function drops is handed over in the same way.
+//!
+//! Requests have a quota that nothing else spends, and void no link: a request that is refused means that a link is in the
+//! mailbox and works.
 
 use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
 use crate::email_link::RESET_SECONDS;
 use crate::email_link::token::Token;
 use crate::fault::Fault;
+use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
-use crate::services::{Clock, Entropy, ResetPage, RevealAccounts, SendMail, StoreResetToken, WriteMail};
-use crate::throttle::{MailQuota, Occasion, Reservation};
+use crate::services::{Clock, Entropy, HandOverMail, RevealAccounts, StoreResetToken};
+use crate::throttle::{MailQuota, Quota, Reservation};
 use crate::time::Timestamp;
 
 /// A request for a reset link.
@@ -23,16 +27,15 @@ pub struct LostPassword {
 impl Requirements for LostPassword {
     const NEEDS: Needs = Needs {
         table: Use::AtOnce(1),
-        mailer: Use::AtOnce(1),
-        settings: &[SettingsGroup::ResetPage, SettingsGroup::RevealAccounts],
+        outbox: Use::AtOnce(1),
+        settings: &[SettingsGroup::RevealAccounts],
         ..Needs::NONE
     };
 }
 
 impl<S> Operation<S> for LostPassword
 where
-    S: StoreResetToken + MailQuota + SendMail + WriteMail + Clock + Entropy,
-    S: ResetPage + RevealAccounts,
+    S: StoreResetToken + MailQuota + HandOverMail + Clock + Entropy + RevealAccounts,
 {
     const CONTRACT: Contract = Contract { name: "lostPassword", flag: "sent" };
 
@@ -47,31 +50,28 @@ where
         let Self { email } = self;
         let now = services.now();
         audit.account(&email);
-        // Reserved before the token is stored: a mail that may not be sent must not void the previous link.
-        let reservation = services.reserve_mail(Occasion::LostPassword, &email, now);
-        let reserved = match audit.step(Step::MailQuota, reservation).await? {
-            Reservation::Granted(reserved) => reserved,
-            Reservation::Throttled { retry_after } => {
-                return Ok(Outcome::refused_until(Reason::TooManyMails, retry_after));
-            }
-        };
-        let outcome = store_and_notify(services, audit, &email, now).await;
+        // Before the token is stored: a link that is not mailed must not take the place of one that was.
+        let reservation = services.reserve_mail(Quota::Reset, &email, now);
+        if let Reservation::Throttled { retry_after } = audit.step(Step::MailQuota, reservation).await? {
+            return Ok(Outcome::refused_until(Reason::TooManyMails, retry_after));
+        }
+        let outcome = store_and_ask(services, audit, &email, now).await;
         if outcome != Ok(Outcome::Success(Done)) {
-            // No mail was sent. If this fails too, the reservation costs the user a minute.
-            let _ = audit.step(Step::MailQuota, services.release_mail(&email, &reserved)).await;
+            // No mail comes of it. If this fails too, the reservation costs the user a minute.
+            let _ = audit.step(Step::MailQuota, services.release_mail(Quota::Reset, &email, now)).await;
         }
         outcome
     }
 }
 
-async fn store_and_notify<S>(
+async fn store_and_ask<S>(
     services: &S,
     audit: &AuditTrail<'_>,
     email: &Email,
     now: Timestamp,
 ) -> Result<Outcome<Done>, Fault>
 where
-    S: StoreResetToken + SendMail + WriteMail + Entropy + ResetPage + RevealAccounts,
+    S: StoreResetToken + HandOverMail + Entropy + RevealAccounts,
 {
     let token = Token::draw(services);
     let hash = token.hash();
@@ -83,8 +83,8 @@ where
     if !known && services.reveals_accounts() {
         return Ok(Outcome::refused(Reason::UnknownAccount));
     }
-    let recipient = if known { email } else { &services.decoy_recipient() };
-    let mail = services.mail_templates().reset(recipient, services.reset_page(), &token);
-    audit.step(Step::Mail, services.send_mail(&mail)).await?;
+    let template = known.then_some(MailTemplate::Reset(token));
+    let request = MailRequest { class: MailClass::Reset, to: email.clone(), template, requested_at: now };
+    audit.step(Step::Mail, services.hand_over_mail(&request)).await?;
     Ok(Outcome::Success(Done))
 }

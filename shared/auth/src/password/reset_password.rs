@@ -5,15 +5,16 @@ use super::policy::NewPassword;
 use super::{Password, hash_password};
 use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
-use crate::email_link::refuse_token;
 use crate::email_link::token::Token;
+use crate::email_link::{accept_reset, refuse_token};
 use crate::fault::Fault;
+use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
 use crate::services::{
-    AcceptPassword, Clock, CompromisedPasswords, Entropy, FindUser, HashingScheme, SendMail, SpendResetToken, WriteMail,
+    AcceptPassword, Clock, CompromisedPasswords, Entropy, FindUser, HandOverMail, HashingScheme, SpendResetToken,
 };
-use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt};
+use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota};
 use futures_util::future::join;
 
 /// A new password, with the token of a reset link.
@@ -27,7 +28,7 @@ pub struct ResetPassword {
 impl Requirements for ResetPassword {
     const NEEDS: Needs = Needs {
         table: Use::AtOnce(1),
-        mailer: Use::AtOnce(1),
+        outbox: Use::AtOnce(1),
         compromised_passwords: Use::Rarely,
         settings: &[SettingsGroup::PasswordScheme, SettingsGroup::PasswordPolicy],
         ..Needs::NONE
@@ -36,7 +37,7 @@ impl Requirements for ResetPassword {
 
 impl<S> Operation<S> for ResetPassword
 where
-    S: FindUser + SpendResetToken + CountAttempt + ClearAttempts + SendMail + WriteMail + CompromisedPasswords,
+    S: FindUser + SpendResetToken + CountAttempt + ClearAttempts + MailQuota + HandOverMail + CompromisedPasswords,
     S: HashingScheme + AcceptPassword + Clock + Entropy,
 {
     const CONTRACT: Contract = Contract { name: "resetPassword", flag: "changed" };
@@ -57,12 +58,16 @@ where
         audit.account(&email);
         // Looked at first, so that a wrong token does not cost a hash. The write below decides.
         let user = audit.step(Step::Find, services.find_user(&email)).await?;
-        let link = user.ok_or(AuditDetail::UnknownAccount).and_then(|user| user.reset.ok_or(AuditDetail::NoLink));
-        if let Err(detail) = link.and_then(|link| link.accept(&lost, now)) {
-            audit.detail(detail);
-            let refusal = refuse_token(services, audit, AttemptKind::ResetToken, &email, now).await?;
-            return Ok(Outcome::Refused(refusal));
-        }
+        let link =
+            user.ok_or(AuditDetail::UnknownAccount).and_then(|user| accept_reset(&user.resets, &lost, now));
+        let link = match link {
+            Ok(link) => link,
+            Err(detail) => {
+                audit.detail(detail);
+                let refusal = refuse_token(services, audit, AttemptKind::ResetToken, &email, now).await?;
+                return Ok(Outcome::Refused(refusal));
+            }
+        };
         let hash = audit.step(Step::Hash, hash_password(services, password.as_password()));
         let (hash, compromised) = join(hash, is_compromised(&password, services, audit)).await;
         if compromised {
@@ -70,19 +75,26 @@ where
             return Ok(Outcome::refused(Reason::PasswordCompromised));
         }
         let hash = hash?;
-        let token = lost.hash();
-        let spent = services.spend_reset_token(&email, &token, &hash, now);
+        let spent = services.spend_reset_token(&email, &link, &hash, now);
         if !audit.step(Step::Store, spent).await? {
-            // A concurrent request spent the same token first.
+            // A concurrent request spent this link or another one first.
             audit.detail(AuditDetail::LostRace);
             return Ok(Outcome::refused(Reason::InvalidToken));
         }
-        let mail = services.mail_templates().password_changed(&email);
+        // All links are void, so none can be said to be out.
+        let template = Some(MailTemplate::PasswordChanged { reset_links_until: None });
+        let request = MailRequest { class: MailClass::Change, to: email.clone(), template, requested_at: now };
+        let told = async {
+            let handed_over = audit.step(Step::Mail, services.hand_over_mail(&request)).await;
+            // The quota is given back with the links: a refused request would not mean a working link any more.
+            let _ = audit.step(Step::MailQuota, services.clear_quota(Quota::Reset, &email)).await;
+            handed_over
+        };
         // The mailbox is proven, so attempts at the old password no longer make its owner wait.
         let cleared = audit.step(Step::Clear, services.clear_attempts(AttemptKind::Password, &email));
-        let (notified, _) = join(audit.step(Step::Mail, services.send_mail(&mail)), cleared).await;
+        let (told, _) = join(told, cleared).await;
         // As with a changed password, the caller is told of the reset even if the owner could not be notified.
-        if let Err(fault) = notified {
+        if let Err(fault) = told {
             audit.fault(&fault);
         }
         Ok(Outcome::Success(Done))

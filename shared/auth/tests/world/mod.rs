@@ -4,7 +4,7 @@
 use latchkey_audit::{AuditRecord, Key};
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::{
-    AuditTrail, ChangePassword, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Operation, Outcome,
+    AuditTrail, ChangePassword, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Mail, Operation, Outcome,
     PendingVerification, ResetPassword, Token, User, UserId, VerifyUser, handle,
 };
 use latchkey_salting::{LegacyHash, StoredHash};
@@ -104,9 +104,17 @@ impl World {
         self.clock.advance(61);
     }
 
+    /// Delivers what was handed over, and takes the mails that were sent since the last look.
+    pub async fn mails(&self) -> Vec<Mail> {
+        for end in self.services.deliver().await {
+            end.expect("nothing has to be tried again");
+        }
+        self.mailer.take_sent()
+    }
+
     /// The token of the only mail that was sent since the last look.
-    pub fn mailed_token(&self) -> String {
-        let mails = self.mailer.take();
+    pub async fn mailed_token(&self) -> String {
+        let mails = self.mails().await;
         let [mail] = &mails[..] else { panic!("{} mails", mails.len()) };
         let link = mail.text.lines().find(|line| line.starts_with("https://")).expect("a link");
         link.rsplit_once('=').expect("a token").1.to_owned()
@@ -114,7 +122,7 @@ impl World {
 
     pub async fn verified(&self, email: &str, password: &str) {
         assert_eq!(self.create_user(email, password).await, Ok(DONE));
-        assert_eq!(self.verify_user(email, &self.mailed_token()).await, DONE);
+        assert_eq!(self.verify_user(email, &self.mailed_token().await).await, DONE);
     }
 
     pub fn user(&self, email: &str) -> Option<User> {
@@ -141,6 +149,6 @@ pub fn legacy_user(verified: bool, verify_token: Option<&str>) -> User {
         password: StoredHash::Legacy(LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() }),
         verified,
         verification: verify_token.map(|token| PendingVerification::Plain(Token::from_stored(token.to_owned()))),
-        reset: None,
+        resets: Vec::new(),
     }
 }
