@@ -50,6 +50,8 @@ fn keys(group: SettingsGroup) -> &'static [&'static str] {
         SettingsGroup::PasswordPolicy => &["PASSWORD_MIN_LENGTH"],
         SettingsGroup::SignUp => &["UNVERIFIED_DAYS"],
         SettingsGroup::RevealAccounts => &["REVEAL_ACCOUNTS"],
+        // Keys are no settings.
+        SettingsGroup::DeviceKeys => &[],
     }
 }
 

@@ -8,14 +8,19 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::services::{
-    AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
+    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
+    VerifyTry,
 };
-use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
+use latchkey_auth::throttle::{
+    Attempt, CountAttempt, CountDeviceFailure, CountSuccess, FAILURES_KEPT, ForgetFailures, MailQuota, Quota,
+    Reservation, Throttle, Wait,
+};
 use latchkey_auth::delivery::MailBudget;
 use latchkey_auth::{
-    Email, ImportedUser, MAX_RESET_LINKS, MailClass, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, UserId,
+    DeviceId, Email, Entropy, Fault, ImportedUser, MAX_RESET_LINKS, MailClass, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, UserId,
 };
 use latchkey_dynamodb::{DynamoUsers, Imported};
+use latchkey_runtime::SystemEntropy;
 use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
 use std::sync::atomic::Ordering;
 
@@ -25,6 +30,13 @@ const LATER: Timestamp = Timestamp(NOW.0 + 100);
 
 fn email(name: &str) -> Email {
     Email::parse(&address(name)).unwrap()
+}
+
+/// A device that no test has used.
+fn new_device() -> DeviceId {
+    let mut bytes = [0; 16];
+    SystemEntropy.fill(&mut bytes);
+    DeviceId::from_bytes(bytes)
 }
 
 fn token(text: &str) -> TokenHash {
@@ -137,7 +149,7 @@ async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     }
     let out = users.find_user(&email).await.unwrap().unwrap().resets;
     assert_eq!(out, ["fifth", "fourth", "third", "second", "lost"].map(link));
-    let reset = async |seen: PendingReset, to: &str| users.spend_reset_token(&email, &seen, &hash(to), NOW).await;
+    let reset = async |seen: PendingReset, to: &str| users.spend_reset_token(&email, &seen, &hash(to), None, NOW).await;
     assert_eq!(reset(link("another"), "second").await, Ok(false));
     assert_eq!(reset(PendingReset { expires_at: NOW, ..link("lost") }, "second").await, Ok(false), "it is another one");
     assert_eq!(reset(link("lost"), "second").await, Ok(true));
@@ -156,7 +168,7 @@ async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     let old = legacy_record(&service, "old").await;
     for email in [&unproven, &old] {
         users.store_reset_token(email, &token("lost"), LATER, NOW).await.unwrap();
-        assert_eq!(users.spend_reset_token(email, &link("lost"), &hash("second"), NOW).await, Ok(true));
+        assert_eq!(users.spend_reset_token(email, &link("lost"), &hash("second"), None, NOW).await, Ok(true));
         let item = item(&service, email).await;
         assert_eq!(item["verified"], AttributeValue::Bool(true));
         for gone in ["expiresAt", "passwordSalt", "verifyToken", "lostToken"] {
@@ -228,59 +240,196 @@ async fn races_are_decided_by_conditional_writes_where_an_account_is_brought_alo
 #[tokio::test]
 async fn the_table_counts_attempts_as_the_model_does() {
     let (service, users) = Service::with_table();
-    let (email, model) = (email("guessed"), MemoryServices::default());
+    let (email, device, model) = (email("guessed"), new_device(), MemoryServices::default());
+    let (address, device) = (Throttle::Password(&email), Throttle::Device(&device));
     let waits = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 1, 8, 9, 16, 17, 33, 65, 129, 257, 513, 900, 1, 899, 901];
-    let days = [24 * 60 * 60, 1, 901, 24 * 60 * 60 + 1, 0, 0, 0, 0, 1, 1];
+    let longer = [24 * 60 * 60, 1, 900, 901, 0, 0, 0, 0, 1, 1, 3_600, 0, 0, 1_799, 0, 1_801, 0, 0, 0, 60, 60, 60];
     let mut now = NOW;
-    for (step, wait) in waits.into_iter().chain(days).enumerate() {
+    for (step, wait) in waits.into_iter().chain(longer).enumerate() {
         now = now.plus(wait);
-        let taken = users.count_attempt(AttemptKind::Password, &email, now).await;
-        assert_eq!(taken, model.count_attempt(AttemptKind::Password, &email, now).await, "step {step}");
-        // Counted apart.
-        if step < 4 {
-            assert_eq!(users.count_attempt(AttemptKind::ResetToken, &email, now).await, taken);
+        let taken = users.count_attempt(address, now).await;
+        assert_eq!(taken, model.count_attempt(address, now).await, "step {step}");
+        // Counted apart. The device wears out on the way.
+        assert_eq!(users.count_attempt(device, now).await, model.count_attempt(device, now).await, "step {step}");
+        let token = Throttle::ResetToken(&email);
+        assert_eq!(users.count_attempt(token, now).await, model.count_attempt(token, now).await, "step {step}");
+        // Some attempts were right.
+        if step % 7 == 2 {
+            for throttle in [address, device] {
+                users.count_success(throttle).await.unwrap();
+                model.count_success(throttle).await.unwrap();
+            }
+        }
+        let wait = match step {
+            10 => Some(Wait::Stays),
+            20 => Some(Wait::Ends),
+            _ => None,
+        };
+        if let Some(wait) = wait {
+            users.forget_failures(&email, wait).await.unwrap();
+            model.forget_failures(&email, wait).await.unwrap();
         }
     }
     let counter = service.counter("attempts:password", email.as_str()).await.unwrap();
     let expires: u64 = counter["expiresAt"].as_n().unwrap().parse().unwrap();
-    assert!(expires > now.0 + 24 * 60 * 60 - 2, "no count is forgotten before its day is over");
-    users.clear_attempts(AttemptKind::Password, &email).await.unwrap();
-    assert_eq!(users.count_attempt(AttemptKind::Password, &email, now).await, Ok(Attempt::Counted(1)));
-    // Where nobody guessed there is nothing to clear, and no item comes to stay.
-    users.clear_attempts(AttemptKind::VerifyToken, &email).await.unwrap();
-    assert!(service.counter("attempts:verify", email.as_str()).await.is_none());
+    assert!(expires + 3_600 > now.0 + FAILURES_KEPT, "no failure is forgotten before its 400 days are over");
+    // Where nobody guessed there is nothing to forget, and no item comes to stay.
+    let nobody = self::email("nobody");
+    users.forget_failures(&nobody, Wait::Ends).await.unwrap();
+    users.count_success(Throttle::Password(&nobody)).await.unwrap();
+    users.count_device_failure(&nobody, 0).await.unwrap();
+    assert!(service.counter("attempts:password", nobody.as_str()).await.is_none());
+    assert!(service.item(nobody.as_str()).await.is_none());
 }
 
 #[tokio::test]
 async fn of_200_attempts_at_once_the_table_lets_four_be_checked() {
     let (_, users) = Service::with_table();
     let email = email("crowd");
-    let attempts = join_all((0..200).map(|_| users.count_attempt(AttemptKind::Password, &email, NOW))).await;
-    let counted = attempts.into_iter().filter_map(|attempt| match attempt.unwrap() {
-        Attempt::Counted(number) => Some(number),
-        Attempt::Throttled { .. } => None,
+    let attempts = join_all((0..200).map(|_| users.count_attempt(Throttle::Password(&email), NOW))).await;
+    assert_eq!(counted(attempts), [1, 2, 3, 4]);
+}
+
+/// The numbers of the attempts that may be checked.
+fn counted(attempts: Vec<Result<Attempt, Fault>>) -> Vec<u32> {
+    let numbers = attempts.into_iter().filter_map(|attempt| match attempt.unwrap() {
+        Attempt::Counted { number, .. } => Some(number),
+        Attempt::Throttled { .. } | Attempt::WornOut => None,
     });
-    let mut checked: Vec<_> = counted.collect();
-    checked.sort_unstable();
-    assert_eq!(checked, [1, 2, 3, 4]);
+    let mut numbers: Vec<_> = numbers.collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 #[tokio::test]
-async fn of_many_attempts_at_once_after_a_day_no_more_than_four_are_checked() {
+async fn of_many_attempts_at_once_after_all_are_forgotten_four_are_checked() {
     let (_, users) = Service::with_table();
     for _round in 0..5 {
         let email = email("morning");
-        users.count_attempt(AttemptKind::Password, &email, NOW).await.unwrap();
-        let tomorrow = NOW.plus(24 * 60 * 60 + 1);
-        let mut attempts =
-            join_all((0..20).map(|_| users.count_attempt(AttemptKind::Password, &email, tomorrow))).await;
-        // The request that restarts the count forgets none of those that came in the meantime.
-        for _attempt in 0..4 {
-            attempts.push(users.count_attempt(AttemptKind::Password, &email, tomorrow).await);
-        }
-        let checked = attempts.iter().filter(|attempt| matches!(attempt, Ok(Attempt::Counted(_)))).count();
-        assert!((1..=4).contains(&checked), "{checked}");
+        users.count_attempt(Throttle::Password(&email), NOW).await.unwrap();
+        let later = NOW.plus(15 * 60);
+        let attempts = join_all((0..20).map(|_| users.count_attempt(Throttle::Password(&email), later))).await;
+        assert_eq!(counted(attempts), [1, 2, 3, 4]);
     }
+}
+
+#[tokio::test]
+async fn of_many_attempts_of_a_device_at_once_ten_in_a_row_are_counted_at_most() {
+    let (_, users) = Service::with_table();
+    let device = new_device();
+    let mut checked = 0;
+    for hour in 0..8 {
+        let now = NOW.plus(hour * 60 * 60);
+        let attempts = join_all((0..20).map(|_| users.count_attempt(Throttle::Device(&device), now))).await;
+        checked += counted(attempts).len();
+    }
+    assert_eq!(checked, 10);
+    assert_eq!(users.count_attempt(Throttle::Device(&device), LATER).await, Ok(Attempt::WornOut));
+    users.count_success(Throttle::Device(&device)).await.unwrap();
+    let much_later = NOW.plus(24 * 60 * 60);
+    let first = Attempt::Counted { number: 1, failures: 0 };
+    assert_eq!(users.count_attempt(Throttle::Device(&device), much_later).await, Ok(first));
+}
+
+#[tokio::test]
+async fn races_are_decided_by_conditional_writes_where_a_password_is_tried_with_a_link() {
+    let (service, users) = Service::with_table();
+    let email = email("tried");
+    users.add_user(&new_user(&email, "verify")).await.unwrap();
+    assert_eq!(users.count_verify_try(&email, &seen("another")).await, Ok(VerifyTry::LostRace));
+    let old = legacy_record(&service, "old").await;
+    let plain = PendingVerification::Plain(Token::from_stored("0123456789abcdef".to_owned()));
+    for (email, link) in [(&email, seen("verify")), (&old, plain)] {
+        let tries = join_all((0..30).map(|_| users.count_verify_try(email, &link))).await;
+        assert_eq!(tries.iter().filter(|tried| **tried == Ok(VerifyTry::Counted)).count(), 10);
+        assert_eq!(tries.iter().filter(|tried| **tried == Ok(VerifyTry::WornOut)).count(), 20);
+        assert_eq!(users.find_user(email).await.unwrap().unwrap().verify_tries, 10);
+    }
+    // A newer sign-up has a link of its own, and so have its tries.
+    users.add_user(&new_user(&email, "newer")).await.unwrap();
+    assert_eq!(users.find_user(&email).await.unwrap().unwrap().verify_tries, 0);
+    assert_eq!(users.count_verify_try(&email, &seen("newer")).await, Ok(VerifyTry::Counted));
+    assert_eq!(users.mark_verified(&email, &seen("newer"), LATER, NOW).await, Ok(true));
+    let item = item(&service, &email).await;
+    assert!(!has(&item, "verifyTries") && !has(&item, "verifyTriedBy"));
+}
+
+#[tokio::test]
+async fn every_new_password_raises_the_generation_and_forgets_the_failures_of_devices() {
+    let (service, users) = Service::with_table();
+    for email in [verified(&users, "generation").await, legacy_record(&service, "old").await] {
+        let found = async || users.find_user(&email).await.unwrap().unwrap();
+        let before = found().await;
+        assert_eq!((before.password_generation, before.device_failures), (0, 0));
+        users.count_device_failure(&email, 1).await.unwrap();
+        users.count_device_failure(&email, 0).await.unwrap();
+        users.count_device_failure(&email, 0).await.unwrap();
+        assert_eq!(found().await.device_failures, 2, "only those of the present password count");
+        assert_eq!(users.replace_password(&email, &before.password, &hash("second"), NOW).await, Ok(true));
+        let changed = found().await;
+        assert_eq!((changed.password_generation, changed.device_failures), (1, 0));
+        users.count_device_failure(&email, 0).await.unwrap();
+        users.count_device_failure(&email, 1).await.unwrap();
+        assert_eq!(found().await.device_failures, 1);
+        assert_eq!(users.renew_hash(&email, &changed.user_id, &stored("second"), &hash("better"), NOW).await, Ok(true));
+        let renewed = found().await;
+        assert_eq!((renewed.password_generation, renewed.device_failures), (1, 1), "the same password");
+        assert_eq!(users.store_reset_token(&email, &token("another"), LATER, NOW).await, Ok(true));
+        assert_eq!(users.spend_reset_token(&email, &link("another"), &hash("third"), None, NOW).await, Ok(true));
+        let reset = found().await;
+        assert_eq!((reset.password_generation, reset.device_failures), (2, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_reset_begins_an_account_anew_that_nobody_verified_and_leaves_one_alone_that_somebody_did() {
+    let (service, users) = Service::with_table();
+    let id = UserId::from_stored("of the mailbox".to_owned());
+    for is_verified in [false, true] {
+        let email = email("anew");
+        let stranger = NewUser { name: latchkey_auth::Name::parse("Stranger").unwrap(), ..new_user(&email, "verify") };
+        users.add_user(&stranger).await.unwrap();
+        users.store_reset_token(&email, &token("lost"), LATER, NOW).await.unwrap();
+        if is_verified {
+            // In the meantime.
+            assert_eq!(users.mark_verified(&email, &seen("verify"), LATER, NOW).await, Ok(true));
+        }
+        let reset = users.spend_reset_token(&email, &link("lost"), &hash("second"), Some(&id), NOW).await;
+        assert_eq!(reset, Ok(!is_verified));
+        let item = item(&service, &email).await;
+        let user_id = item["userId"].as_s().unwrap();
+        assert_eq!((has(&item, "name"), user_id == id.as_str()), (is_verified, !is_verified));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_was_brought_along_unverified_is_not_replaced_by_a_sign_up() {
+    let (service, users) = Service::with_table();
+    let email = email("brought");
+    let user = ImportedUser {
+        email: email.clone(),
+        name: None,
+        user_id: UserId::from_stored("brought".to_owned()),
+        password: stored("theirs"),
+        verified: false,
+        created_at: NOW,
+    };
+    assert_eq!(users.import(&user).await, Ok(Imported::Written));
+    let before = item(&service, &email).await;
+    assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(false));
+    assert_eq!(item(&service, &email).await, before);
+    // Nor one that was brought by a version that did not note it.
+    let mut former = before;
+    former.remove("importedAt");
+    service.put(former.clone()).await;
+    assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(false));
+    assert_eq!(item(&service, &email).await, former);
+    // A sign-up of the sample that nobody verified is replaced.
+    let old = legacy_record(&service, "old").await;
+    let mut unverified = item(&service, &old).await;
+    unverified.insert("verified".to_owned(), AttributeValue::Bool(false));
+    service.put(unverified).await;
+    assert_eq!(users.add_user(&new_user(&old, "verify")).await, Ok(true));
 }
 
 #[tokio::test]
@@ -300,7 +449,7 @@ async fn a_sixth_reset_link_takes_the_place_of_the_oldest_and_one_of_a_former_ve
     item.insert("lostTokenExpiresAt".to_owned(), AttributeValue::N(LATER.0.to_string()));
     service.put(item).await;
     assert_eq!(users.find_user(&former).await.unwrap().unwrap().resets, [link("lost")]);
-    assert_eq!(users.spend_reset_token(&former, &link("lost"), &hash("second"), NOW).await, Ok(true));
+    assert_eq!(users.spend_reset_token(&former, &link("lost"), &hash("second"), None, NOW).await, Ok(true));
     assert!(!has(&service.item(former.as_str()).await.unwrap(), "lostTokenHash"));
 }
 
@@ -404,9 +553,15 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
 
     for number in 1..=3 {
         losing();
-        assert_eq!(users.count_attempt(AttemptKind::Password, &email, NOW).await, Ok(Attempt::Counted(number)));
+        let expected = Attempt::Counted { number, failures: number - 1 };
+        assert_eq!(users.count_attempt(Throttle::Password(&email), NOW).await, Ok(expected));
         was_lost();
     }
+    losing();
+    users.count_success(Throttle::Password(&email)).await.unwrap();
+    was_lost();
+    let fourth = users.count_attempt(Throttle::Password(&email), NOW).await;
+    assert_eq!(fourth, Ok(Attempt::Counted { number: 4, failures: 2 }), "one success was counted");
     let outbox = service.outbox_beside(&users);
     for quota in [Quota::SignUp, Quota::Reset] {
         losing();
@@ -423,6 +578,10 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
     assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(true));
     was_lost();
     losing();
+    assert_eq!(users.count_verify_try(&email, &seen("verify")).await, Ok(VerifyTry::Counted));
+    was_lost();
+    assert_eq!(users.find_user(&email).await.unwrap().unwrap().verify_tries, 1, "counted once");
+    losing();
     assert_eq!(users.mark_verified(&email, &seen("verify"), LATER, NOW).await, Ok(true));
     was_lost();
     losing();
@@ -430,11 +589,12 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
     was_lost();
     assert_eq!(users.find_user(&email).await.unwrap().unwrap().resets, [link("lost")], "stored once");
     losing();
-    assert_eq!(users.spend_reset_token(&email, &link("lost"), &hash("second"), NOW).await, Ok(true));
+    assert_eq!(users.spend_reset_token(&email, &link("lost"), &hash("second"), None, NOW).await, Ok(true));
     was_lost();
     losing();
     assert_eq!(users.replace_password(&email, &stored("second"), &hash("third"), NOW).await, Ok(true));
     was_lost();
+    assert_eq!(users.find_user(&email).await.unwrap().unwrap().password_generation, 2, "raised once by each");
     losing();
     let id = UserId::from_stored("user".to_owned());
     assert_eq!(users.renew_hash(&email, &id, &stored("third"), &hash("fourth"), NOW).await, Ok(true));

@@ -201,7 +201,7 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value> {
                 let hash = steps.get("check").context("the record has no check of a password")?;
                 parts.waited.push(waited);
                 parts.hash.push(*hash);
-                parts.requests.push(longest(["find", "ticket"]) + longest(["identity", "clear"]) - waited);
+                parts.requests.push(longest(["find", "ticket"]) + longest(["identity", "success"]) - waited);
                 parts.more.push(login - waited - hash);
             }
         }

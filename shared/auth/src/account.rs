@@ -118,9 +118,36 @@ pub struct User {
     pub password: StoredHash,
     /// Whether the address was verified.
     pub verified: bool,
+    /// Whether the account was imported from another system: then its name and identifier are its owner's, even if the address
+    /// was never verified.
+    pub imported: bool,
+    /// The number of passwords that replaced another one. A device is known for one of them.
+    pub password_generation: u32,
+    /// How often known devices failed with this password.
+    pub device_failures: u32,
     /// The pending verification link. It stays after its use until it expires, so that a second click is answered like
     /// the first.
     pub verification: Option<PendingVerification>,
+    /// The passwords that were tried with that link.
+    pub verify_tries: u32,
     /// The reset links that are out, of which some may have expired: at most [`MAX_RESET_LINKS`].
     pub resets: Vec<PendingReset>,
+}
+
+impl User {
+    /// An unverified account of this password, with nothing pending.
+    #[must_use]
+    pub fn new(user_id: UserId, password: StoredHash) -> Self {
+        Self {
+            user_id,
+            password,
+            verified: false,
+            imported: false,
+            password_generation: 0,
+            device_failures: 0,
+            verification: None,
+            verify_tries: 0,
+            resets: Vec::new(),
+        }
+    }
 }

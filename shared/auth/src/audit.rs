@@ -32,6 +32,10 @@ pub enum AuditDetail {
     WrongToken,
     /// A concurrent request changed the record first.
     LostRace,
+    /// The password is the right one, and the account is closed to unknown devices after too many failures.
+    Closed,
+    /// The link is the right one, and too many passwords were tried with it.
+    LinkWornOut,
 }
 
 impl AuditDetail {
@@ -47,6 +51,8 @@ impl AuditDetail {
             Self::LinkExpired => "link_expired",
             Self::WrongToken => "wrong_token",
             Self::LostRace => "outrun",
+            Self::Closed => "closed",
+            Self::LinkWornOut => "link_worn_out",
         }
     }
 }
@@ -58,8 +64,12 @@ pub enum Step {
     Find,
     /// Counting an attempt.
     Attempt,
-    /// Resetting the count of attempts.
+    /// Forgetting failures after a new password.
     Clear,
+    /// Counting a success.
+    Success,
+    /// Counting a failure of a known device, or a password tried with a verification link.
+    Failure,
     /// Reserving a mail within the quota, or releasing it.
     MailQuota,
     /// Checking a password against a stored hash.
@@ -84,6 +94,8 @@ impl Step {
             Self::Find => "find",
             Self::Attempt => "ticket",
             Self::Clear => "clear",
+            Self::Success => "success",
+            Self::Failure => "failure",
             Self::MailQuota => "slot",
             Self::Check => "check",
             Self::Hash => "hash",
@@ -156,7 +168,7 @@ impl<'a> AuditTrail<'a> {
         self.record.borrow_mut().detail = Some(detail.as_str());
     }
 
-    /// Notes the number of the attempt since the count began.
+    /// Notes how many attempts are not forgotten, with this one.
     pub(crate) fn attempt(&self, number: u32) {
         self.record.borrow_mut().attempt = Some(number);
     }

@@ -6,13 +6,16 @@ use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
 use crate::fault::Fault;
 use crate::refusal::{Reason, Refusal};
-use crate::throttle::{Attempt, AttemptKind, CountAttempt, Quota};
+use crate::throttle::{Attempt, CountAttempt, Quota, Throttle};
 use crate::time::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use token::{Token, TokenHash};
 
 /// The lifetime of a verification link, in seconds: 24 hours.
 pub(crate) const VERIFICATION_SECONDS: u64 = 24 * 60 * 60;
+
+/// The most passwords that are tried with a verification link.
+pub const MOST_VERIFY_TRIES: u32 = 10;
 
 /// The lifetime of a reset link, in seconds: one hour.
 pub(crate) const RESET_SECONDS: u64 = 60 * 60;
@@ -89,16 +92,17 @@ fn accept(hash: &TokenHash, expires_at: Timestamp, token: &Token, now: Timestamp
 pub(crate) async fn refuse_token<S: CountAttempt>(
     services: &S,
     audit: &AuditTrail<'_>,
-    kind: AttemptKind,
-    email: &Email,
+    throttle: Throttle<'_>,
     now: Timestamp,
 ) -> Result<Refusal, Fault> {
-    Ok(match audit.step(Step::Attempt, services.count_attempt(kind, email, now)).await? {
-        Attempt::Counted(number) => {
+    Ok(match audit.step(Step::Attempt, services.count_attempt(throttle, now)).await? {
+        Attempt::Counted { number, .. } => {
             audit.attempt(number);
             Refusal::new(Reason::InvalidToken)
         }
         Attempt::Throttled { retry_after } => Refusal::until(Reason::TooManyAttempts, retry_after),
+        // Only a device wears out.
+        Attempt::WornOut => Refusal::new(Reason::InvalidToken),
     })
 }
 

@@ -14,6 +14,7 @@
 //! | [`services`] | what operations may ask for |
 //! | `account` | users, their addresses and names; `create_user`, `verify_user` |
 //! | [`password`] | hashing, the policy; `login`, `change_password`, `lost_password`, `reset_password` |
+//! | [`device`] | tokens by which devices are known |
 //! | `email_link` | the tokens in links: purpose, hash, expiry |
 //! | [`throttle`] | limits on attempts and on mail |
 //! | `mail` | the mail templates, and the rules of delivery |
@@ -22,6 +23,7 @@
 
 mod account;
 mod audit;
+pub mod device;
 mod email_link;
 mod fault;
 mod mail;
@@ -36,8 +38,9 @@ mod time;
 
 pub use account::*;
 pub use audit::{AuditDetail, AuditTrail, Step};
+pub use device::{DeviceId, DeviceToken};
 pub use email_link::token::{Token, TokenHash};
-pub use email_link::{MAX_RESET_LINKS, PendingReset, PendingVerification};
+pub use email_link::{MAX_RESET_LINKS, MOST_VERIFY_TRIES, PendingReset, PendingVerification};
 pub use fault::{Cause, Fault};
 pub use mail::{Mail, MailClass, MailRequest, MailTemplate, MailTemplates, delivery};
 pub use operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, handle};

@@ -7,6 +7,7 @@
 mod already_registered;
 pub mod delivery;
 mod password_changed;
+mod password_closed;
 mod reset;
 mod verification;
 mod wrong_passwords;
@@ -86,6 +87,8 @@ pub enum MailTemplate {
     },
     /// Somebody tries wrong passwords, and has to wait from now on.
     WrongPasswords,
+    /// After too many wrong passwords, the present one is not accepted on unknown devices any more.
+    PasswordClosed,
 }
 
 /// A mail, ready to be sent. All of it is UTF-8.
@@ -135,6 +138,7 @@ impl MailTemplates {
             MailTemplate::Reset(token) => self.reset(to, token),
             MailTemplate::PasswordChanged { reset_links_until } => self.password_changed(to, *reset_links_until),
             MailTemplate::WrongPasswords => self.wrong_passwords(to),
+            MailTemplate::PasswordClosed => self.password_closed(to),
         }
     }
 

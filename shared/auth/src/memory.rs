@@ -11,6 +11,7 @@ mod users;
 
 use crate::account::UserId;
 use crate::account::create_user::SignUp;
+use crate::device::DeviceKeys;
 use crate::fault::Fault;
 use crate::mail::MailTemplates;
 use crate::mail::delivery::MailBudgets;
@@ -22,6 +23,7 @@ use crate::services::{
 use calls::Calls;
 pub use clock::MemoryClock;
 pub use compromised::MemoryCompromised;
+use latchkey_keys::{KEY_BYTES, Key, KeyRing};
 use latchkey_salting::Scheme;
 pub use mailer::MemoryMailer;
 use std::cell::Cell;
@@ -49,6 +51,8 @@ pub struct MemoryServices {
     pub budgets: MailBudgets,
     /// Whether callers are told who has an account.
     pub reveal_accounts: bool,
+    /// The keys of device tokens.
+    pub device_keys: KeyRing,
     templates: MailTemplates,
     random: Cell<u64>,
     counts: Counts,
@@ -68,6 +72,7 @@ impl Default for MemoryServices {
             sign_up: SignUp { unverified_seconds: 7 * 24 * 60 * 60 },
             budgets: MailBudgets { sign_ups: 1_000, notices: 250 },
             reveal_accounts: false,
+            device_keys: KeyRing::of("a", Key::from([1; KEY_BYTES])),
             templates: MailTemplates::new(
                 "Example",
                 "https://pages.example/verify.html".to_owned(),
@@ -131,5 +136,12 @@ impl RevealAccounts for MemoryServices {
     fn reveals_accounts(&self) -> bool {
         self.calls.read(SettingsGroup::RevealAccounts);
         self.reveal_accounts
+    }
+}
+
+impl DeviceKeys for MemoryServices {
+    fn device_keys(&self) -> &KeyRing {
+        self.calls.read(SettingsGroup::DeviceKeys);
+        &self.device_keys
     }
 }

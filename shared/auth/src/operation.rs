@@ -81,6 +81,8 @@ pub enum SettingsGroup {
     SignUp,
     /// Whether callers are told who has an account.
     RevealAccounts,
+    /// The keys of device tokens.
+    DeviceKeys,
 }
 
 impl Needs {

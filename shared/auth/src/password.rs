@@ -21,15 +21,19 @@ pub use reset_password::ResetPassword;
 use crate::account::User;
 use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
+use crate::device::{DeviceClaim, DeviceField, DeviceId, DeviceKeys, DeviceToken};
 use crate::fault::{Cause, Fault};
 use crate::operation::Text;
 use crate::refusal::{Reason, Refusal};
 use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::services::{Entropy, FindUser, HandOverMail, HashingScheme};
-use crate::throttle::{Attempt, AttemptKind, CountAttempt, FREE_ATTEMPTS};
+use crate::throttle::{
+    Attempt, CountAttempt, CountDeviceFailure, FREE_ATTEMPTS, MOST_DEVICE_FAILURES, MOST_FAILURES, Throttle,
+};
 use crate::time::Timestamp;
 use futures_util::future::join;
 use latchkey_salting::{PasswordHash, SALT_BYTES, Scheme, StoredHash};
+use serde::Serialize;
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -78,54 +82,119 @@ impl fmt::Debug for Password {
     }
 }
 
+/// What a new password hands out beside its flag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// Only for callers that take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceToken>,
+}
+
+/// A user whose password was right.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    pub(crate) user: User,
+    /// The device, if it is known.
+    pub(crate) device: Option<DeviceId>,
+}
+
+impl Proven {
+    /// The throttle that the attempt was counted at.
+    pub(crate) fn throttle<'a>(&'a self, email: &'a Email) -> Throttle<'a> {
+        self.device.as_ref().map_or(Throttle::Password(email), Throttle::Device)
+    }
+}
+
 /// Checks the password of an account, if the throttle permits. Every step is the same for an address without an account.
 ///
-/// The attempt is counted while the account is read: two requests to the table are under way at once.
+/// Without a known device, the attempt is counted while the account is read: two requests to the table are under way at once.
+/// With a token that this service made for this address, the account is read first, because it says whether the device is known.
+/// So the order of requests depends on the token alone, and not on what the table has.
 pub(crate) async fn check_password<S>(
     services: &S,
     audit: &AuditTrail<'_>,
     email: &Email,
     password: &Password,
+    device: &DeviceField,
     now: Timestamp,
-) -> Result<Result<User, Refusal>, Fault>
+) -> Result<Result<Proven, Refusal>, Fault>
 where
-    S: FindUser + CountAttempt + HashingScheme + HandOverMail,
+    S: FindUser + CountAttempt + CountDeviceFailure + HashingScheme + HandOverMail + DeviceKeys,
 {
     audit.account(email);
-    let attempt = audit.step(Step::Attempt, services.count_attempt(AttemptKind::Password, email, now));
-    let (user, attempt) = join(audit.step(Step::Find, services.find_user(email)), attempt).await;
-    let number = match attempt? {
-        Attempt::Counted(number) => number,
+    let count = async |throttle: Throttle<'_>| audit.step(Step::Attempt, services.count_attempt(throttle, now)).await;
+    let find = audit.step(Step::Find, services.find_user(email));
+    let (user, attempt, device) = match device.claim(services.device_keys(), email) {
+        None => {
+            let (user, attempt) = join(find, count(Throttle::Password(email))).await;
+            (user, attempt?, None)
+        }
+        Some(claim) => {
+            let user = find.await?;
+            let known = user.as_ref().and_then(|user| known_device(&claim, user));
+            let attempt = match &known {
+                Some(device) => count(Throttle::Device(device)).await?,
+                None => Attempt::WornOut,
+            };
+            match attempt {
+                Attempt::WornOut => (Ok(user), count(Throttle::Password(email)).await?, None),
+                attempt => (Ok(user), attempt, known),
+            }
+        }
+    };
+    let (number, failures) = match attempt {
+        Attempt::Counted { number, failures } => (number, failures),
         Attempt::Throttled { retry_after } => {
             return Ok(Err(Refusal::until(Reason::TooManyAttempts, retry_after)));
         }
+        Attempt::WornOut => return Err(Fault::Internal(Cause::code("throttle"))),
     };
     audit.attempt(number);
     let user = user?;
+    // A known device has a limit of its own.
+    let closed = device.is_none() && failures >= MOST_FAILURES;
     let stored = user.as_ref().map(|user| &user.password);
     let matches = matches_hash(password, stored, services.hashing_scheme());
     let right = audit.step(Step::Check, matches).await?;
     match user {
-        Some(user) if right => Ok(Ok(user)),
+        Some(user) if right && !closed => Ok(Ok(Proven { user, device })),
         user => {
-            audit.detail(if user.is_some() { AuditDetail::WrongPassword } else { AuditDetail::UnknownAccount });
-            if number == FREE_ATTEMPTS {
-                notify_owner(services, audit, email, user.as_ref(), now).await;
+            audit.detail(match &user {
+                Some(_) if right => AuditDetail::Closed,
+                Some(_) => AuditDetail::WrongPassword,
+                None => AuditDetail::UnknownAccount,
+            });
+            if let (Some(user), Some(_)) = (&user, &device) {
+                let counted = services.count_device_failure(email, user.password_generation);
+                // The device's own limit has counted this failure as well.
+                let _ = audit.step(Step::Failure, counted).await;
+            }
+            if device.is_none() && failures + 1 == MOST_FAILURES {
+                notify_owner(services, audit, email, user.as_ref(), MailTemplate::PasswordClosed, now).await;
+            } else if number == FREE_ATTEMPTS {
+                notify_owner(services, audit, email, user.as_ref(), MailTemplate::WrongPasswords, now).await;
             }
             Ok(Err(Refusal::new(Reason::InvalidCredentials)))
         }
     }
 }
 
-/// Asks for a notice when the waiting begins. What is handed over has one length, whether or not there is an owner.
+/// The device of a token, if this account knows it and has not lost its trust in devices.
+fn known_device(claim: &DeviceClaim, user: &User) -> Option<DeviceId> {
+    claim.known_to(user).filter(|_| user.device_failures < MOST_DEVICE_FAILURES)
+}
+
+/// Asks for a notice, when the waiting begins or the account is closed to unknown devices. What is handed over has one length,
+/// whether or not there is an owner.
 async fn notify_owner<S: HandOverMail>(
     services: &S,
     audit: &AuditTrail<'_>,
     email: &Email,
     user: Option<&User>,
+    template: MailTemplate,
     now: Timestamp,
 ) {
-    let template = user.filter(|user| user.verified).map(|_| MailTemplate::WrongPasswords);
+    let template = user.filter(|user| user.verified).map(|_| template);
     let request = MailRequest { class: MailClass::Notice, to: email.clone(), template, requested_at: now };
     // The attempt is refused either way; a fault in place of the refusal would only invite another one.
     let _ = audit.step(Step::Mail, services.hand_over_mail(&request)).await;
@@ -144,7 +213,7 @@ pub(crate) async fn hash_password<S: HashingScheme + Entropy>(
 
 /// Returns true if the password matches the stored hash. Without one, it is checked against a decoy in the same way, so that
 /// an unknown address takes as long as a known one.
-async fn matches_hash(password: &Password, stored: Option<&StoredHash>, scheme: Scheme) -> Result<bool, Fault> {
+pub(crate) async fn matches_hash(password: &Password, stored: Option<&StoredHash>, scheme: Scheme) -> Result<bool, Fault> {
     let known = stored.is_some();
     let stored = or_decoy(stored, scheme);
     let bytes =

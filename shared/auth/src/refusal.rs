@@ -116,6 +116,12 @@ impl Refusal {
         Self { info: format!("A password has at least {minimum} characters."), ..Self::new(Reason::PasswordTooShort) }
     }
 
+    /// A refusal of a verification link with which too many passwords were tried.
+    pub(crate) fn link_worn_out() -> Self {
+        let info = "Too many wrong passwords were tried with this link. Choose \u{201c}Forgot your password?\u{201d} on the login page to get another one by mail.";
+        Self { info: info.to_owned(), ..Self::new(Reason::InvalidToken) }
+    }
+
     /// How many seconds to wait before trying again.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {

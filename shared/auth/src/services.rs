@@ -29,8 +29,25 @@ pub trait FindUser {
 /// Adds accounts.
 pub trait AddUser {
     /// Stores a new account. It replaces an unverified one of the same address as a whole; `false` if the address has a
-    /// verified one.
+    /// verified or an imported one.
     async fn add_user(&self, user: &NewUser) -> Result<bool, Fault>;
+}
+
+/// Whether a password may be tried with a verification link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyTry {
+    /// It was counted, and may be tried.
+    Counted,
+    /// As many as the link takes were tried before.
+    WornOut,
+    /// The link is no longer the one that was seen.
+    LostRace,
+}
+
+/// Counts the passwords that are tried with a verification link.
+pub trait CountVerifyTry {
+    /// Counts a try on the link that was `seen`, by one conditional write.
+    async fn count_verify_try(&self, email: &Email, seen: &PendingVerification) -> Result<VerifyTry, Fault>;
 }
 
 /// Marks addresses as verified.
@@ -62,18 +79,22 @@ pub trait StoreResetToken {
 pub trait SpendResetToken {
     /// Spends the reset link that was `seen`, voids all others, stores the new password, and marks the address as verified,
     /// since the link proves the mailbox. `false` if the link is no longer out.
+    ///
+    /// With an identifier to begin `anew`, the account takes it and loses its name, as long as it was never verified; `false`
+    /// if it was in the meantime.
     async fn spend_reset_token(
         &self,
         email: &Email,
         seen: &PendingReset,
         password: &PasswordHash,
+        anew: Option<&UserId>,
         now: Timestamp,
     ) -> Result<bool, Fault>;
 }
 
 /// Replaces passwords.
 pub trait ReplacePassword {
-    /// Stores another password. Reset links that are out stay good, so that whoever changed the password cannot take the way
+    /// Stores another password, of the next generation. Reset links that are out stay good, so that whoever changed the password cannot take the way
     /// back from its owner. `false` if the stored hash is no longer the one that was `seen`.
     async fn replace_password(
         &self,

@@ -4,7 +4,7 @@ mod world;
 
 use latchkey_auth::{
     ChangePassword, CreateUser, Done, Email, Fault, Login, LostPassword, MAX_RESET_LINKS, MailRequest, Outcome,
-    PendingVerification, Reason, ResetPassword, VerifyUser,
+    PendingVerification, Reason, ResetPassword, User, VerifyUser,
 };
 use latchkey_salting::StoredHash;
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ async fn a_user_signs_up_verifies_and_logs_in() {
     let first = world.login(ADA, PASSWORD).await;
     let second = world.login("Ada@EXAMPLE.com", PASSWORD).await;
     assert_eq!(identity(&first), identity(&second));
+    world.clock.advance(HOUR);
     assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
     assert_eq!(world.login("eve@example.com", PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
 }
@@ -281,7 +282,7 @@ async fn what_names_or_admits_a_user_is_not_printed_by_debug() {
     let user_id = world.user(ADA).expect("stored").user_id;
     assert_eq!(format!("{user_id:?}"), "UserId([redacted])");
     let answer = world.login(ADA, PASSWORD).await;
-    assert_eq!(format!("{answer:?}"), "Success(LoggedIn(OpenIdToken([redacted])))");
+    assert_eq!(format!("{answer:?}"), "Success(LoggedIn { token: OpenIdToken([redacted]), device: None })");
 }
 
 #[tokio::test]
@@ -304,6 +305,102 @@ async fn a_token_of_one_account_is_none_of_another() {
     world.lost_password("eve@example.com").await.expect("no fault");
     let token = world.mailed_token().await;
     assert_eq!(world.reset_password(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidToken));
+}
+
+#[tokio::test]
+async fn a_link_verifies_with_the_password_that_was_chosen_and_with_no_other() {
+    let world = World::default();
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
+    let token = world.mailed_token().await;
+    assert_eq!(world.verify_with(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+    assert!(!world.user(ADA).expect("stored").verified);
+    assert_eq!(world.verify_with(ADA, "not-the-token", PASSWORD).await.reason(), Some(Reason::InvalidToken));
+    assert_eq!(world.verify_with(ADA, &token, PASSWORD).await, DONE);
+    // A second click is answered like the first, and judges nothing.
+    assert_eq!(world.verify_with(ADA, &token, OTHER).await, DONE);
+    identity(&world.login(ADA, PASSWORD).await);
+}
+
+#[tokio::test]
+async fn a_stranger_who_signs_up_after_the_owner_does_not_get_the_account() {
+    let world = World::default();
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
+    world.wait();
+    // A minute later. The owner finds the newer mail on top.
+    world.create_user(ADA, OTHER).await.expect("no fault");
+    let newer = world.mails().await.pop().expect("a mail");
+    let token = newer.text.lines().find_map(|line| line.split_once("&verify=")).expect("a link").1.to_owned();
+    assert_eq!(world.verify_with(ADA, &token, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::NotVerified), "the stranger has nothing");
+    // A reset makes the account the mailbox's.
+    let strangers = world.user(ADA).expect("stored").user_id;
+    world.lost_password(ADA).await.expect("no fault");
+    let lost = world.mailed_token().await;
+    assert_eq!(world.reset_password(ADA, &lost, PASSWORD).await, DONE);
+    assert_ne!(world.user(ADA).expect("stored").user_id, strangers);
+    identity(&world.login(ADA, PASSWORD).await);
+    assert_eq!(world.login(ADA, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+}
+
+#[tokio::test]
+async fn ten_passwords_are_tried_with_a_link_and_then_a_reset_helps() {
+    let world = World::default();
+    let plain = "0123456789abcdef".repeat(16);
+    for legacy in [false, true] {
+        let token = if legacy {
+            world.users.insert(Email::parse(ADA).expect("an address"), legacy_user(false, Some(&plain)));
+            plain.clone()
+        } else {
+            world.create_user(ADA, PASSWORD).await.expect("no fault");
+            world.mailed_token().await
+        };
+        for _try in 0..10 {
+            assert_eq!(world.verify_with(ADA, &token, OTHER).await.reason(), Some(Reason::InvalidCredentials));
+        }
+        // Not even with the right one, or with none.
+        let right = if legacy { "wonderland" } else { PASSWORD };
+        for answer in [world.verify_with(ADA, &token, right).await, world.verify_user(ADA, &token).await] {
+            let told = to_json::<VerifyUser>(&answer);
+            assert_eq!(told["reason"], "invalid_token");
+            assert!(told["info"].as_str().is_some_and(|info| info.contains("Forgot your password?")), "{told}");
+        }
+        // No try was an attempt at the account's throttle.
+        assert_eq!(world.login(ADA, right).await.reason(), Some(Reason::NotVerified));
+        world.lost_password(ADA).await.expect("no fault");
+        let lost = world.mailed_token().await;
+        assert_eq!(world.reset_password(ADA, &lost, "tr0ub4dor and three").await, DONE);
+        identity(&world.login(ADA, "tr0ub4dor and three").await);
+        drop(world.mails().await);
+        world.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_tenth_try_may_be_the_right_one() {
+    let world = World::default();
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
+    let token = world.mailed_token().await;
+    for _try in 0..9 {
+        world.verify_with(ADA, &token, OTHER).await;
+    }
+    assert_eq!(world.verify_with(ADA, &token, PASSWORD).await, DONE);
+}
+
+#[tokio::test]
+async fn what_was_imported_unverified_is_not_replaced_by_a_sign_up_and_keeps_its_identifier_at_a_reset() {
+    let world = World::default();
+    world.create_user(ADA, PASSWORD).await.expect("no fault");
+    drop(world.mails().await);
+    let imported = User { imported: true, verification: None, ..world.user(ADA).expect("stored") };
+    world.users.insert(Email::parse(ADA).expect("an address"), imported.clone());
+    world.wait();
+    assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE), "the same answer");
+    assert!(world.mails().await[0].text.contains("has an account already"));
+    assert!(world.user(ADA).expect("stored").password == imported.password);
+    world.lost_password(ADA).await.expect("no fault");
+    let lost = world.mailed_token().await;
+    assert_eq!(world.reset_password(ADA, &lost, OTHER).await, DONE);
+    assert_eq!(world.user(ADA).expect("stored").user_id, imported.user_id);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 mod world;
 
 use latchkey_auth::delivery::{Delivery, SendError};
-use latchkey_auth::throttle::{FREE_ATTEMPTS, LONGEST_WAIT};
-use latchkey_auth::{Cause, MailTemplate, Outcome, Reason};
+use latchkey_auth::throttle::{FORGOTTEN_AFTER, FREE_ATTEMPTS, LONGEST_WAIT};
+use latchkey_auth::{Cause, Clock, MailTemplate, Outcome, Reason};
 use world::{ADA, DONE, HOUR, OTHER, PASSWORD, World, identity};
 
 const NOBODY: &str = "nobody@example.com";
@@ -58,7 +58,7 @@ async fn the_wait_doubles_up_to_a_quarter_of_an_hour_and_a_refused_attempt_does_
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
     world.attempt_until_throttled(ADA).await;
-    for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, LONGEST_WAIT, LONGEST_WAIT] {
+    for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256] {
         let refused = retry_after(&world.login(ADA, OTHER).await);
         // One second more than the wait, since times are whole seconds.
         assert_eq!(refused, wait + 1);
@@ -67,31 +67,64 @@ async fn the_wait_doubles_up_to_a_quarter_of_an_hour_and_a_refused_attempt_does_
         world.clock.advance(1);
         assert_eq!(world.attempt_until_throttled(ADA).await, 1);
     }
+    // From here on attempts are forgotten while others wait.
+    for _attempt in 0..20 {
+        let refused = retry_after(&world.login(ADA, OTHER).await);
+        assert!((256..=LONGEST_WAIT).contains(&refused), "{refused}");
+        world.clock.advance(refused - 1);
+        assert_eq!(retry_after(&world.login(ADA, OTHER).await), 1);
+        world.clock.advance(1);
+        assert_eq!(world.attempt_until_throttled(ADA).await, 1);
+    }
 }
 
 #[tokio::test]
-async fn a_success_begins_the_count_anew() {
+async fn whoever_never_rests_gets_a_hundred_attempts_a_day_and_the_last_one_of_them_closes_the_account() {
+    let world = World::default();
+    let (began, mut checked) = (world.now(), 0);
+    while world.now().since(began) < 24 * HOUR {
+        checked += world.attempt_until_throttled(ADA).await;
+        let refused = retry_after(&world.login(ADA, OTHER).await);
+        world.clock.advance(refused);
+    }
+    assert_eq!(checked, 108);
+}
+
+#[tokio::test]
+async fn a_success_gives_nothing_back_so_that_a_throttle_shows_nothing_but_attempts_and_time() {
     let world = World::default();
     world.verified(ADA, PASSWORD).await;
+    world.clock.advance(24 * HOUR);
+    // Of two addresses with as many attempts at the same times, nobody can tell where somebody logged in.
     for _round in 0..3 {
-        for _attempt in 1..FREE_ATTEMPTS {
-            world.login(ADA, OTHER).await;
+        let mut waits = Vec::new();
+        for (address, password) in [(ADA, PASSWORD), (NOBODY, OTHER)] {
+            world.login(address, OTHER).await;
+            world.login(address, OTHER).await;
+            world.login(address, password).await;
+            waits.push(world.attempt_until_throttled(address).await);
         }
-        identity(&world.login(ADA, PASSWORD).await);
+        assert_eq!(waits, [FREE_ATTEMPTS - 3; 2]);
+        world.clock.advance(u64::from(FREE_ATTEMPTS) * FORGOTTEN_AFTER);
     }
+    // Nor where somebody changed the password.
     assert_eq!(world.change_password(ADA, PASSWORD, OTHER).await, DONE);
     assert_eq!(world.change_password(ADA, OTHER, PASSWORD).await, DONE);
-    assert_eq!(world.attempt_until_throttled(ADA).await, FREE_ATTEMPTS);
+    assert_eq!(world.attempt_until_throttled(ADA).await, FREE_ATTEMPTS - 2);
 }
 
 #[tokio::test]
-async fn a_day_without_an_attempt_begins_the_count_anew() {
+async fn one_attempt_is_forgotten_every_quarter_of_an_hour() {
     let world = World::default();
+    for (hours_passed, checked) in [(0, FREE_ATTEMPTS), (1, FREE_ATTEMPTS), (2, FREE_ATTEMPTS)] {
+        assert_eq!(world.attempt_until_throttled(ADA).await, checked, "after {hours_passed} hours");
+        world.clock.advance(HOUR);
+    }
     world.attempt_until_throttled(ADA).await;
-    world.clock.advance(24 * HOUR);
-    assert_eq!(world.attempt_until_throttled(ADA).await, 1, "the count goes on");
-    world.clock.advance(24 * HOUR + 1);
-    assert_eq!(world.attempt_until_throttled(ADA).await, FREE_ATTEMPTS);
+    world.clock.advance(FORGOTTEN_AFTER - 1);
+    assert_eq!(world.attempt_until_throttled(ADA).await, 1, "four are remembered, and their wait is over");
+    world.clock.advance(2 * FORGOTTEN_AFTER);
+    assert_eq!(world.attempt_until_throttled(ADA).await, 1, "three are");
 }
 
 #[tokio::test]
@@ -214,9 +247,12 @@ async fn a_password_is_changed_five_times_an_hour_at_most() {
     world.verified(ADA, PASSWORD).await;
     for (old, new) in [(PASSWORD, OTHER), (OTHER, PASSWORD)].into_iter().cycle().take(5) {
         assert_eq!(world.change_password(ADA, old, new).await, DONE);
+        // The attempts wait too.
+        world.clock.advance(10);
     }
     let refused = world.change_password(ADA, OTHER, PASSWORD).await;
-    assert_eq!((refused.reason(), retry_after(&refused)), (Some(Reason::TooManyAttempts), HOUR + 1));
+    assert_eq!((refused.reason(), retry_after(&refused)), (Some(Reason::TooManyAttempts), HOUR + 1 - 50));
+    world.clock.advance(10);
     identity(&world.login(ADA, OTHER).await);
     world.clock.advance(HOUR + 1);
     assert_eq!(world.change_password(ADA, OTHER, PASSWORD).await, DONE);

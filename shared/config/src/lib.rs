@@ -75,6 +75,11 @@ impl<'a> Settings<'a> {
         self.keys("MAIL_KEY")
     }
 
+    /// The keys of device tokens. `init.sh` draws them; they are not a setting of `config.json`.
+    pub fn device_keys(&self) -> Result<KeyRing, InvalidSetting> {
+        self.keys("DEVICE_KEY")
+    }
+
     fn keys(&self, key: &'static str) -> Result<KeyRing, InvalidSetting> {
         let invalid = InvalidSetting { key, expected: "one or two keys as ID:KEY, each 32 bytes as base64" };
         self.get(key).and_then(|text| KeyRing::parse(&text).ok()).ok_or(invalid)

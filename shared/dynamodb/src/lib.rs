@@ -17,10 +17,11 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::Update
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use latchkey_auth::services::{
-    AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
+    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
+    VerifyTry,
 };
 use latchkey_auth::{
-    Email, Entropy, Fault, ImportedUser, NewUser, PendingReset, PendingVerification, Timestamp, TokenHash, User, UserId,
+    Email, Entropy, Fault, ImportedUser, MOST_VERIFY_TRIES, NewUser, PendingReset, PendingVerification, Timestamp, TokenHash, User, UserId,
 };
 use latchkey_aws::{SdkConfig, WarmUp};
 use latchkey_salting::{PasswordHash, StoredHash};
@@ -153,6 +154,16 @@ fn refused<R>(error: SdkError<UpdateItemError, R>) -> Result<HashMap<String, Att
     }
 }
 
+/// What every new password sets: devices are known for one password.
+const NEXT_GENERATION: &str = "passwordGeneration = if_not_exists(passwordGeneration, :zero) + :one";
+
+/// Gives an update the values of [`NEXT_GENERATION`].
+fn next_generation(update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+    update
+        .expression_attribute_values(":zero", throttle::count(0))
+        .expression_attribute_values(":one", throttle::count(1))
+}
+
 /// The attribute value of a stored hash, for conditions.
 fn hash_text(stored: &StoredHash) -> AttributeValue {
     match stored {
@@ -182,13 +193,16 @@ impl AddUser for DynamoUsers {
         let assignments: Vec<_> = set.keys().map(|name| format!("#{name} = :{name}")).collect();
         let mut update = self.update(
             &user.email,
-            "attribute_not_exists(email) OR verified = :unverified",
+            // What `import-users` brought is its owner's, also if nobody verified it. An unverified account of a version that did
+            // not note the import has neither of the last two: they are of sign-ups, and of the sample.
+            "attribute_not_exists(email) OR (verified = :unverified AND attribute_not_exists(importedAt) AND \
+             (attribute_exists(expiresAt) OR attribute_exists(passwordSalt)))",
             &format!("SET {} REMOVE {}", assignments.join(", "), remove.join(", ")),
         );
         for (name, value) in set {
             update = update
-                .expression_attribute_names(format!("#{name}"), name)
-                .expression_attribute_values(format!(":{name}"), value);
+                .expression_attribute_values(format!(":{name}"), value)
+                .expression_attribute_names(format!("#{name}"), name);
         }
         for name in remove.iter().filter_map(|name| name.strip_prefix('#')) {
             update = update.expression_attribute_names(format!("#{name}"), name);
@@ -212,7 +226,7 @@ impl MarkVerified for DynamoUsers {
                 .update(
                     email,
                     "verifyTokenHash = :token AND verifyTokenExpiresAt > :now",
-                    "SET verified = :true, updatedAt = :now REMOVE expiresAt",
+                    "SET verified = :true, updatedAt = :now REMOVE expiresAt, verifyTries, verifyTriedBy",
                 )
                 .expression_attribute_values(":token", text(&token.encode())),
             PendingVerification::Plain(token) => self
@@ -220,7 +234,7 @@ impl MarkVerified for DynamoUsers {
                     email,
                     "verifyToken = :token",
                     "SET verified = :true, updatedAt = :now, verifyTokenHash = :hash, verifyTokenExpiresAt = :until \
-                     REMOVE verifyToken, expiresAt",
+                     REMOVE verifyToken, expiresAt, verifyTries, verifyTriedBy",
                 )
                 .expression_attribute_values(":token", text(token.as_str()))
                 .expression_attribute_values(":hash", text(&token.hash().encode()))
@@ -235,6 +249,35 @@ impl MarkVerified for DynamoUsers {
                 applied_once(update, "verifyTokenHash", text(&token.hash().encode())).await
             }
         }
+    }
+}
+
+impl CountVerifyTry for DynamoUsers {
+    async fn count_verify_try(&self, email: &Email, seen: &PendingVerification) -> Result<VerifyTry, Fault> {
+        let (attribute, link) = match seen {
+            PendingVerification::Hashed { token, .. } => ("verifyTokenHash", text(&token.encode())),
+            PendingVerification::Plain(token) => ("verifyToken", text(token.as_str())),
+        };
+        let marker = self.markers.next();
+        // A retry does not count the same try twice.
+        let condition = format!(
+            "{attribute} = :link AND (attribute_not_exists(verifyTries) OR verifyTries < :most) \
+             AND (attribute_not_exists(verifyTriedBy) OR verifyTriedBy <> :call)"
+        );
+        let update = self
+            .update(email, &condition, "SET verifyTriedBy = :call ADD verifyTries :one")
+            .expression_attribute_values(":link", link.clone())
+            .expression_attribute_values(":call", marker.clone())
+            .expression_attribute_values(":most", throttle::count(MOST_VERIFY_TRIES))
+            .expression_attribute_values(":one", throttle::count(1));
+        let (applied, found) = throttle::decided(update).await?;
+        Ok(if applied || found.get("verifyTriedBy") == Some(&marker) {
+            VerifyTry::Counted
+        } else if found.get(attribute) == Some(&link) {
+            VerifyTry::WornOut
+        } else {
+            VerifyTry::LostRace
+        })
     }
 }
 
@@ -270,16 +313,23 @@ impl SpendResetToken for DynamoUsers {
         email: &Email,
         seen: &PendingReset,
         password: &PasswordHash,
+        anew: Option<&UserId>,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        applied_once(
-            self.update(
+        let (still, user_id, name) = match anew {
+            // Whoever verified the address in the meantime keeps the account that they have.
+            Some(_) => (" AND (attribute_not_exists(verified) OR verified = :false)", ":userId", ", #name"),
+            None => ("", "if_not_exists(userId, :userId)", ""),
+        };
+        let mut update = self
+            .update(
                 email,
-                &record::has_reset(),
+                &format!("({}){still}", record::has_reset()),
                 &format!(
                     "SET passwordHash = :password, verified = :true, passwordChangedAt = :now, updatedAt = :now, \
-                     userId = if_not_exists(userId, :email) \
-                     REMOVE passwordSalt, lostToken, {}, verifyToken, verifyTokenHash, verifyTokenExpiresAt, expiresAt",
+                     userId = {user_id}, {NEXT_GENERATION} \
+                     REMOVE passwordSalt, lostToken, deviceFailures, {}, verifyToken, verifyTokenHash, \
+                     verifyTokenExpiresAt, verifyTries, verifyTriedBy, expiresAt{name}",
                     record::RESETS.join(", ")
                 ),
             )
@@ -287,12 +337,15 @@ impl SpendResetToken for DynamoUsers {
             .expression_attribute_values(":token", text(&seen.token.encode()))
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .expression_attribute_values(":email", text(email.as_str()))
-            .expression_attribute_values(":now", number(now)),
-            "passwordHash",
-            text(password.as_str()),
-        )
-        .await
+            // The identifier that a legacy record has without saying so is the address.
+            .expression_attribute_values(":userId", text(anew.map_or(email.as_str(), UserId::as_str)))
+            .expression_attribute_values(":now", number(now));
+        if anew.is_some() {
+            update = update
+                .expression_attribute_names("#name", "name")
+                .expression_attribute_values(":false", AttributeValue::Bool(false));
+        }
+        applied_once(next_generation(update), "passwordHash", text(password.as_str())).await
     }
 }
 
@@ -304,22 +357,21 @@ impl ReplacePassword for DynamoUsers {
         password: &PasswordHash,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        applied_once(
-            self.update(
+        let update = self
+            .update(
                 email,
                 "passwordHash = :seen",
-                "SET passwordHash = :password, passwordChangedAt = :now, updatedAt = :now, \
-                 userId = if_not_exists(userId, :email) \
-                 REMOVE passwordSalt, lostToken",
+                &format!(
+                    "SET passwordHash = :password, passwordChangedAt = :now, updatedAt = :now, \
+                     userId = if_not_exists(userId, :email), {NEXT_GENERATION} \
+                     REMOVE passwordSalt, lostToken, deviceFailures"
+                ),
             )
             .expression_attribute_values(":seen", hash_text(seen))
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":email", text(email.as_str()))
-            .expression_attribute_values(":now", number(now)),
-            "passwordHash",
-            text(password.as_str()),
-        )
-        .await
+            .expression_attribute_values(":now", number(now));
+        applied_once(next_generation(update), "passwordHash", text(password.as_str())).await
     }
 }
 

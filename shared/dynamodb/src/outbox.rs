@@ -105,7 +105,7 @@ impl<E: Entropy> HandOverMail for DynamoOutbox<E> {
 }
 
 fn quota_key(quota: Quota, email: &Email) -> String {
-    format!("quota:{}:{}", quota.as_str(), hash(&quota.subject(email)))
+    format!("quota:{}:{}", quota.as_str(), hash(&*quota.subject(email)))
 }
 
 fn uses(item: &crate::throttle::Item) -> Vec<Timestamp> {

@@ -11,8 +11,12 @@
 //! | `passwordSalt` | S | only in a legacy record |
 //! | `verified` | BOOL | |
 //! | `createdAt`, `updatedAt`, `passwordChangedAt` | N | seconds since 1970 |
+//! | `importedAt` | N | when `import-users` wrote the account; a sign-up does not replace it |
+//! | `passwordGeneration` | N | the passwords that replaced another one; absent if none did |
+//! | `deviceFailures` | N | failures of known devices with this password; absent if there was none |
 //! | `expiresAt` | N | when DynamoDB removes an unverified account; absent in a verified one |
 //! | `verifyTokenHash`, `verifyTokenExpiresAt` | S, N | of the pending verification link |
+//! | `verifyTries`, `verifyTriedBy` | N, S | the passwords that were tried with it, and the marker of the latest try's write |
 //! | `resetLink1` to `resetLink5` | S | the reset links that are out, newest first: the hash of the token, `.`, and its expiry |
 //! | `lostTokenHash`, `lostTokenExpiresAt` | S, N | a reset link that a version before these wrote |
 //! | `verifyToken`, `lostToken` | S | only in a legacy record; the second is never honoured |
@@ -80,7 +84,7 @@ pub(crate) fn replacement(user: &NewUser) -> (Item, Vec<&'static str>) {
     let mut set = write(user);
     // The key is not set, it is given.
     set.remove("email");
-    let mut remove = vec!["passwordSalt", "verifyToken", "lostToken"];
+    let mut remove = vec!["passwordSalt", "verifyToken", "verifyTries", "verifyTriedBy", "lostToken"];
     if user.name.is_none() {
         remove.push("#name");
     }
@@ -114,6 +118,7 @@ pub(crate) fn write_imported(user: &ImportedUser) -> Item {
         ("userId".to_owned(), text(user.user_id.as_str())),
         ("verified".to_owned(), AttributeValue::Bool(user.verified)),
         ("createdAt".to_owned(), number(user.created_at)),
+        ("importedAt".to_owned(), number(user.created_at)),
         ("updatedAt".to_owned(), number(user.created_at)),
     ]);
     match &user.password {
@@ -147,7 +152,25 @@ pub(crate) fn read(item: &Item, email: &Email) -> Result<User, Fault> {
     };
     let resets = read_resets(item)?;
     let user_id = UserId::from_stored(string(item, "userId")?.unwrap_or_else(|| email.as_str().to_owned()));
-    Ok(User { user_id, password, verified, verification, resets })
+    Ok(User {
+        verified,
+        imported: item.contains_key("importedAt"),
+        password_generation: whole(item, "passwordGeneration")?,
+        device_failures: whole(item, "deviceFailures")?,
+        verification,
+        verify_tries: whole(item, "verifyTries")?,
+        resets,
+        ..User::new(user_id, password)
+    })
+}
+
+/// A whole number, which is 0 where it is absent.
+fn whole(item: &Item, name: &'static str) -> Result<u32, Fault> {
+    match item.get(name) {
+        None => Ok(0),
+        Some(AttributeValue::N(value)) => value.parse().map_err(|_| damaged(name)),
+        Some(_) => Err(damaged(name)),
+    }
 }
 
 fn damaged(attribute: &'static str) -> Fault {
@@ -212,7 +235,7 @@ mod tests {
             assert!(!item.contains_key("expiresAt"));
             let user = read(&item, &ada()).unwrap();
             assert_eq!((user.password, user.verified), (password, true));
-            assert!(user.verification.is_none() && user.resets.is_empty());
+            assert!(user.imported && user.verification.is_none() && user.resets.is_empty());
         }
     }
 
@@ -221,7 +244,7 @@ mod tests {
         let user = read(&write(&new_user()), &ada()).unwrap();
         assert_eq!(user.user_id, new_user().user_id);
         assert_eq!(user.password, StoredHash::Encoded(new_user().password));
-        assert!(!user.verified);
+        assert!(!user.verified && !user.imported);
         let expected = PendingVerification::Hashed { token: new_user().verify_token, expires_at: Timestamp(2_000) };
         assert_eq!(user.verification, Some(expected));
         assert_eq!(user.resets, []);
@@ -258,6 +281,8 @@ mod tests {
             ("verified", text("yes")),
             ("verifyTokenHash", text("short")),
             ("verifyTokenExpiresAt", text("soon")),
+            ("passwordGeneration", text("1")),
+            ("verifyTries", AttributeValue::N("-1".to_owned())),
         ] {
             let mut item = write(&new_user());
             item.insert(name.to_owned(), value);

@@ -4,11 +4,15 @@
 //! neither built nor linked, and using one does not compile.
 
 use latchkey_audit::{Key, NONCE_BYTES};
+use latchkey_auth::device::DeviceKeys;
 use latchkey_auth::services::{
-    AcceptPassword, AddUser, CompromisedPasswords, FindUser, HandOverMail, HashingScheme, IssueToken, MarkVerified,
-    RenewHash, ReplacePassword, RevealAccounts, SignUpSettings, SpendResetToken, StoreResetToken,
+    AcceptPassword, AddUser, CompromisedPasswords, CountVerifyTry, FindUser, HandOverMail, HashingScheme, IssueToken,
+    MarkVerified, RenewHash, ReplacePassword, RevealAccounts, SignUpSettings, SpendResetToken, StoreResetToken,
+    VerifyTry,
 };
-use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
+use latchkey_auth::throttle::{
+    Attempt, CountAttempt, CountDeviceFailure, CountSuccess, ForgetFailures, MailQuota, Quota, Reservation, Throttle, Wait,
+};
 use latchkey_auth::{
     AuditTrail, Clock, Email, Entropy, Fault, MailRequest, NewUser, OpenIdToken, Operation, PasswordPolicy,
     PendingReset, PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId,
@@ -18,6 +22,7 @@ use latchkey_breaches::RangeService;
 use latchkey_cognito_identity::CognitoIdentities;
 use latchkey_config::{InvalidSetting, Settings};
 use latchkey_dynamodb::{DynamoOutbox, DynamoUsers};
+use latchkey_keys::KeyRing;
 use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock, SystemEntropy};
 use latchkey_salting::{PasswordHash, Scheme, StoredHash};
 use serde_json::Value;
@@ -113,6 +118,7 @@ pub struct AwsServices<R> {
     hashing_scheme: Option<Scheme>,
     password_policy: Option<PasswordPolicy>,
     sign_up: Option<SignUp>,
+    device_keys: Option<KeyRing>,
     reveal_accounts: bool,
     requirements: PhantomData<R>,
 }
@@ -160,6 +166,7 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
             hashing_scheme: reads(SettingsGroup::PasswordScheme).then(|| settings.password_scheme()).transpose()?,
             password_policy: reads(SettingsGroup::PasswordPolicy).then(|| settings.password_policy()).transpose()?,
             sign_up: reads(SettingsGroup::SignUp).then(|| settings.sign_up()).transpose()?,
+            device_keys: reads(SettingsGroup::DeviceKeys).then(|| settings.device_keys()).transpose()?,
             reveal_accounts: reads(SettingsGroup::RevealAccounts) && settings.reveal_accounts()?,
             requirements: PhantomData,
         };
@@ -228,9 +235,10 @@ impl<R: Requirements> SpendResetToken for AwsServices<R> {
         email: &Email,
         seen: &PendingReset,
         password: &PasswordHash,
+        anew: Option<&UserId>,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        self.table().spend_reset_token(email, seen, password, now).await
+        self.table().spend_reset_token(email, seen, password, anew, now).await
     }
 }
 
@@ -260,14 +268,32 @@ impl<R: Requirements> RenewHash for AwsServices<R> {
 }
 
 impl<R: Requirements> CountAttempt for AwsServices<R> {
-    async fn count_attempt(&self, kind: AttemptKind, email: &Email, now: Timestamp) -> Result<Attempt, Fault> {
-        self.table().count_attempt(kind, email, now).await
+    async fn count_attempt(&self, throttle: Throttle<'_>, now: Timestamp) -> Result<Attempt, Fault> {
+        self.table().count_attempt(throttle, now).await
     }
 }
 
-impl<R: Requirements> ClearAttempts for AwsServices<R> {
-    async fn clear_attempts(&self, kind: AttemptKind, email: &Email) -> Result<(), Fault> {
-        self.table().clear_attempts(kind, email).await
+impl<R: Requirements> CountSuccess for AwsServices<R> {
+    async fn count_success(&self, throttle: Throttle<'_>) -> Result<(), Fault> {
+        self.table().count_success(throttle).await
+    }
+}
+
+impl<R: Requirements> ForgetFailures for AwsServices<R> {
+    async fn forget_failures(&self, email: &Email, wait: Wait) -> Result<(), Fault> {
+        self.table().forget_failures(email, wait).await
+    }
+}
+
+impl<R: Requirements> CountDeviceFailure for AwsServices<R> {
+    async fn count_device_failure(&self, email: &Email, generation: u32) -> Result<(), Fault> {
+        self.table().count_device_failure(email, generation).await
+    }
+}
+
+impl<R: Requirements> CountVerifyTry for AwsServices<R> {
+    async fn count_verify_try(&self, email: &Email, seen: &PendingVerification) -> Result<VerifyTry, Fault> {
+        self.table().count_verify_try(email, seen).await
     }
 }
 
@@ -343,6 +369,13 @@ impl<R: Requirements> SignUpSettings for AwsServices<R> {
     }
 }
 
+impl<R: Requirements> DeviceKeys for AwsServices<R> {
+    fn device_keys(&self) -> &KeyRing {
+        const { assert!(R::NEEDS.reads(SettingsGroup::DeviceKeys), "the operation does not declare the device keys") };
+        self.device_keys.as_ref().expect(BUILT)
+    }
+}
+
 impl<R: Requirements> RevealAccounts for AwsServices<R> {
     fn reveals_accounts(&self) -> bool {
         const { assert!(R::NEEDS.reads(SettingsGroup::RevealAccounts), "the operation does not declare the choice") };
@@ -370,13 +403,8 @@ mod tests {
     fn handler<O>() -> OperationHandler<O, MemoryServices> {
         let services = MemoryServices::default();
         let hash = latchkey_salting::hash(b"correct horse", &[7; SALT_BYTES], Scheme::Argon2id);
-        let ada = User {
-            user_id: UserId::from_stored("ada".to_owned()),
-            password: StoredHash::Encoded(hash),
-            verified: true,
-            verification: None,
-            resets: Vec::new(),
-        };
+        let ada =
+            User { verified: true, ..User::new(UserId::from_stored("ada".to_owned()), StoredHash::Encoded(hash)) };
         services.users.insert(Email::parse("ada@example.com").unwrap(), ada);
         let audit_key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
         OperationHandler { services, audit_key, operation: PhantomData }

@@ -68,6 +68,7 @@ pub fn seal(request: &MailRequest, id: &str, keys: &KeyRing, nonce: [u8; NONCE_B
             (Some("passwordChanged"), None, reset_links_until.map(|until| until.0))
         }
         Some(MailTemplate::WrongPasswords) => (Some("wrongPasswords"), None, None),
+        Some(MailTemplate::PasswordClosed) => (Some("passwordClosed"), None, None),
     };
     let sealed = Sealed {
         class: request.class.as_str().into(),
@@ -113,6 +114,7 @@ fn request(opened: &Sealed<'_>) -> Option<MailRequest> {
             Some(MailTemplate::PasswordChanged { reset_links_until: opened.until.map(Timestamp) })
         }
         Some("wrongPasswords") => Some(MailTemplate::WrongPasswords),
+        Some("passwordClosed") => Some(MailTemplate::PasswordClosed),
         Some(_) => return None,
     };
     Some(MailRequest {
@@ -163,6 +165,7 @@ mod tests {
             of(MailClass::Change, to, Some(MailTemplate::PasswordChanged { reset_links_until: None })),
             of(MailClass::Change, to, Some(MailTemplate::PasswordChanged { reset_links_until: until })),
             of(MailClass::Notice, to, Some(MailTemplate::WrongPasswords)),
+            of(MailClass::Notice, to, Some(MailTemplate::PasswordClosed)),
         ]
     }
 

@@ -172,7 +172,11 @@ const fn notice_quota(template: &MailTemplate) -> Option<Quota> {
     match template {
         MailTemplate::AlreadyRegistered => Some(Quota::AlreadyRegistered),
         MailTemplate::WrongPasswords => Some(Quota::Notice),
-        // The first two were asked for with a quota. A change is told whatever else was: its owner must hear of it.
-        MailTemplate::Verification(_) | MailTemplate::Reset(_) | MailTemplate::PasswordChanged { .. } => None,
+        // The first two were asked for with a quota. A change is told whatever else was: its owner must hear of it. An account is
+        // closed once for each password.
+        MailTemplate::Verification(_)
+        | MailTemplate::Reset(_)
+        | MailTemplate::PasswordChanged { .. }
+        | MailTemplate::PasswordClosed => None,
     }
 }

@@ -5,9 +5,12 @@ use super::calls::UnderWay;
 use crate::account::email::Email;
 use crate::account::{NewUser, User, UserId};
 use crate::email_link::token::TokenHash;
-use crate::email_link::{MAX_RESET_LINKS, PendingReset, PendingVerification};
+use crate::email_link::{MAX_RESET_LINKS, MOST_VERIFY_TRIES, PendingReset, PendingVerification};
 use crate::fault::{Cause, Fault};
-use crate::services::{AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken};
+use crate::services::{
+    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
+    VerifyTry,
+};
 use crate::time::Timestamp;
 use latchkey_salting::{PasswordHash, StoredHash};
 use std::cell::{Cell, RefCell};
@@ -34,6 +37,11 @@ impl MemoryUsers {
         self.accounts.borrow().get(email).cloned()
     }
 
+    /// Removes the record of an address.
+    pub fn remove(&self, email: &Email) {
+        self.accounts.borrow_mut().remove(email);
+    }
+
     /// Makes every call fail until further notice.
     pub fn fail(&self, failing: bool) {
         self.fail_from(failing.then_some(0));
@@ -51,6 +59,15 @@ impl MemoryUsers {
 
     fn update(&self, email: &Email, change: impl FnOnce(&mut User) -> bool) -> bool {
         !self.lose_races.get() && self.accounts.borrow_mut().get_mut(email).is_some_and(change)
+    }
+
+    /// Counts a failure of a known device, if the password is still of this generation.
+    pub(super) fn count_device_failure(&self, email: &Email, generation: u32) {
+        if let Some(user) = self.accounts.borrow_mut().get_mut(email)
+            && user.password_generation == generation
+        {
+            user.device_failures += 1;
+        }
     }
 
     fn answer(&self) -> Result<(), Fault> {
@@ -82,7 +99,7 @@ impl FindUser for MemoryServices {
 impl AddUser for MemoryServices {
     async fn add_user(&self, user: &NewUser) -> Result<bool, Fault> {
         let _call = self.table_call().await?;
-        if self.users.get(&user.email).is_some_and(|old| old.verified) {
+        if self.users.get(&user.email).is_some_and(|old| old.verified || old.imported) {
             return Ok(false);
         }
         // Reset links outlive a sign-up: they are the mailbox's.
@@ -92,11 +109,9 @@ impl AddUser for MemoryServices {
         self.users.insert(
             user.email.clone(),
             User {
-                user_id: user.user_id.clone(),
-                password: StoredHash::Encoded(user.password.clone()),
-                verified: false,
                 verification: Some(verification),
                 resets,
+                ..User::new(user.user_id.clone(), StoredHash::Encoded(user.password.clone()))
             },
         );
         Ok(true)
@@ -125,6 +140,21 @@ impl MarkVerified for MemoryServices {
     }
 }
 
+impl CountVerifyTry for MemoryServices {
+    async fn count_verify_try(&self, email: &Email, seen: &PendingVerification) -> Result<VerifyTry, Fault> {
+        let _call = self.table_call().await?;
+        let mut outcome = VerifyTry::LostRace;
+        self.users.update(email, |user| {
+            if user.verification.as_ref() == Some(seen) {
+                outcome = if user.verify_tries < MOST_VERIFY_TRIES { VerifyTry::Counted } else { VerifyTry::WornOut };
+                user.verify_tries = (user.verify_tries + 1).min(MOST_VERIFY_TRIES);
+            }
+            true
+        });
+        Ok(outcome)
+    }
+}
+
 impl StoreResetToken for MemoryServices {
     async fn store_reset_token(
         &self,
@@ -148,16 +178,21 @@ impl SpendResetToken for MemoryServices {
         email: &Email,
         seen: &PendingReset,
         password: &PasswordHash,
+        anew: Option<&UserId>,
         _now: Timestamp,
     ) -> Result<bool, Fault> {
         let _call = self.table_call().await?;
         Ok(self.users.update(email, |user| {
-            let valid = user.resets.contains(seen);
+            let valid = user.resets.contains(seen) && !(anew.is_some() && user.verified);
             if valid {
                 user.resets.clear();
-                user.password = StoredHash::Encoded(password.clone());
+                new_password(user, password);
                 user.verified = true;
                 user.verification = None;
+                user.verify_tries = 0;
+                if let Some(user_id) = anew {
+                    user.user_id = user_id.clone();
+                }
             }
             valid
         }))
@@ -176,11 +211,18 @@ impl ReplacePassword for MemoryServices {
         Ok(self.users.update(email, |user| {
             let same = user.password == *seen;
             if same {
-                user.password = StoredHash::Encoded(password.clone());
+                new_password(user, password);
             }
             same
         }))
     }
+}
+
+/// What each new password does, by a change and by a reset.
+fn new_password(user: &mut User, password: &PasswordHash) {
+    user.password = StoredHash::Encoded(password.clone());
+    user.password_generation += 1;
+    user.device_failures = 0;
 }
 
 impl RenewHash for MemoryServices {

@@ -1,16 +1,15 @@
 //! login: exchanges an email address and a password for an identity token.
 
-use super::{Password, check_password, hash_password};
+use super::{Password, Proven, check_password, hash_password};
 use crate::account::User;
 use crate::account::email::Email;
 use crate::audit::{AuditTrail, Step};
+use crate::device::{DeviceField, DeviceKeys, DeviceToken};
 use crate::fault::Fault;
 use crate::operation::{Contract, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
-use crate::services::{
-    Clock, Entropy, FindUser, HandOverMail, HashingScheme, IssueToken, OpenIdToken, RenewHash,
-};
-use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt};
+use crate::services::{Clock, Entropy, FindUser, HandOverMail, HashingScheme, IssueToken, OpenIdToken, RenewHash};
+use crate::throttle::{CountAttempt, CountDeviceFailure, CountSuccess};
 use futures_util::future::join;
 use serde::Serialize;
 
@@ -19,11 +18,19 @@ use serde::Serialize;
 pub struct Login {
     email: Email,
     password: Password,
+    device: DeviceField,
 }
 
 /// A successful login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LoggedIn(pub OpenIdToken);
+pub struct LoggedIn {
+    /// The identity token.
+    #[serde(flatten)]
+    pub token: OpenIdToken,
+    /// Only for callers that take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceToken>,
+}
 
 impl Requirements for Login {
     const NEEDS: Needs = Needs {
@@ -32,44 +39,47 @@ impl Requirements for Login {
         identities: Use::AtOnce(1),
         // Only to notify an owner of wrong passwords.
         outbox: Use::Rarely,
-        settings: &[SettingsGroup::PasswordScheme],
+        settings: &[SettingsGroup::PasswordScheme, SettingsGroup::DeviceKeys],
         ..Needs::NONE
     };
 }
 
 impl<S> Operation<S> for Login
 where
-    S: FindUser + CountAttempt + ClearAttempts + RenewHash + HandOverMail + IssueToken,
-    S: HashingScheme + Clock + Entropy,
+    S: FindUser + CountAttempt + CountSuccess + CountDeviceFailure + RenewHash + HandOverMail + IssueToken,
+    S: HashingScheme + DeviceKeys + Clock + Entropy,
 {
     const CONTRACT: Contract = Contract { name: "login", flag: "login" };
 
     type Success = LoggedIn;
 
     fn parse(payload: &str, _services: &S) -> Result<Self, Refusal> {
-        let ([email, password], []) = fields(payload, ["email", "password"], [])?;
-        Ok(Self { email: Email::parse(&email)?, password: Password::from(password).given()? })
+        let ([email, password], [device]) = fields(payload, ["email", "password"], ["device"])?;
+        let (email, password) = (Email::parse(&email)?, Password::from(password).given()?);
+        Ok(Self { email, password, device: device.into() })
     }
 
     async fn run(self, services: &S, audit: &AuditTrail<'_>) -> Result<Outcome<LoggedIn>, Fault> {
-        let Self { email, password } = self;
-        let user = match check_password(services, audit, &email, &password, services.now()).await? {
-            Ok(user) => user,
+        let Self { email, password, device } = self;
+        let proven = match check_password(services, audit, &email, &password, &device, services.now()).await? {
+            Ok(proven) => proven,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };
+        let Proven { user, device: known } = &proven;
+        // A success that is not counted stays a failure in the count: no reason to turn away a user who is logged in.
+        let success = audit.step(Step::Success, services.count_success(proven.throttle(&email)));
         if !user.verified {
+            let _ = success.await;
             return Ok(Outcome::refused(Reason::NotVerified));
         }
         if user.password.needs_renewal(services.hashing_scheme()) {
-            renew_hash(services, audit, &email, &user, &password).await?;
+            renew_hash(services, audit, &email, user, &password).await?;
         }
-        let cleared = audit.step(Step::Clear, services.clear_attempts(AttemptKind::Password, &email));
-        // If the count is not cleared, its owner has to wait at worst, and the next success clears it: no reason to turn
-        // away a user who is logged in.
-        let (token, _) = join(audit.step(Step::Identity, services.issue_token(&user.user_id)), cleared).await;
+        let (token, _) = join(audit.step(Step::Identity, services.issue_token(&user.user_id)), success).await;
         let token = token?;
         audit.identity(&token.identity_id);
-        Ok(Outcome::Success(LoggedIn(token)))
+        let device = device.answer(services, &email, &user.user_id, user.password_generation, *known);
+        Ok(Outcome::Success(LoggedIn { token, device }))
     }
 }
 

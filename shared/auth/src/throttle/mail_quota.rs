@@ -31,8 +31,9 @@ impl Quota {
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {
-            Self::SignUp | Self::Reset | Self::Change | Self::Notice => MOST_KEPT,
-            Self::AlreadyRegistered => 1,
+            Self::SignUp | Self::Reset | Self::Change => MOST_KEPT,
+            // A patient stranger keeps a throttle at the level where the waiting begins.
+            Self::Notice | Self::AlreadyRegistered => 1,
         }
     }
 
@@ -40,8 +41,8 @@ impl Quota {
     #[must_use]
     pub const fn window(self) -> u64 {
         match self {
-            Self::SignUp | Self::Reset | Self::Change | Self::Notice => HOUR,
-            Self::AlreadyRegistered => 24 * HOUR,
+            Self::SignUp | Self::Reset | Self::Change => HOUR,
+            Self::Notice | Self::AlreadyRegistered => 24 * HOUR,
         }
     }
 

@@ -4,10 +4,11 @@
 use latchkey_audit::{AuditRecord, Key};
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::{
-    AuditTrail, ChangePassword, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Mail, Operation, Outcome,
+    AuditTrail, ChangePassword, Changed, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Mail, Operation, Outcome,
     PendingVerification, ResetPassword, Token, User, UserId, VerifyUser, handle,
 };
 use latchkey_salting::{LegacyHash, StoredHash};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -84,7 +85,34 @@ impl World {
     }
 
     pub async fn call_change_password(&self, email: &str, old: &str, new: &str) -> Result<Outcome<Done>, Fault> {
-        self.call::<ChangePassword>(json!({ "email": email, "oldPassword": old, "newPassword": new })).await
+        let payload = json!({ "email": email, "oldPassword": old, "newPassword": new });
+        self.call::<ChangePassword>(payload).await.map(without_device)
+    }
+
+    /// Changes a password on a device that has this token, or none yet.
+    pub async fn change_on(&self, email: &str, old: &str, new: &str, device: &str) -> Outcome<Changed> {
+        let payload = json!({ "email": email, "oldPassword": old, "newPassword": new, "device": device });
+        self.call::<ChangePassword>(payload).await.expect("no fault")
+    }
+
+    /// Logs in on a device that has this token, or none yet.
+    pub async fn login_on(&self, email: &str, password: &str, device: &str) -> Outcome<LoggedIn> {
+        self.call_login_on(email, password, device).await.expect("no fault")
+    }
+
+    pub async fn call_login_on(&self, email: &str, password: &str, device: &str) -> Result<Outcome<LoggedIn>, Fault> {
+        self.call::<Login>(json!({ "email": email, "password": password, "device": device })).await
+    }
+
+    /// The token of a device that logs in for the first time.
+    pub async fn known_device(&self, email: &str, password: &str) -> String {
+        device(&self.login_on(email, password, "").await)
+    }
+
+    /// Verifies with the password.
+    pub async fn verify_with(&self, email: &str, token: &str, password: &str) -> Outcome<Done> {
+        let payload = json!({ "email": email, "verify": token, "password": password });
+        self.call::<VerifyUser>(payload).await.expect("no fault")
     }
 
     pub async fn lost_password(&self, email: &str) -> Result<Outcome<Done>, Fault> {
@@ -96,7 +124,14 @@ impl World {
     }
 
     pub async fn call_reset_password(&self, email: &str, token: &str, password: &str) -> Result<Outcome<Done>, Fault> {
-        self.call::<ResetPassword>(json!({ "email": email, "lost": token, "password": password })).await
+        let payload = json!({ "email": email, "lost": token, "password": password });
+        self.call::<ResetPassword>(payload).await.map(without_device)
+    }
+
+    /// Resets a password on a device that has this token, or none yet.
+    pub async fn reset_on(&self, email: &str, token: &str, password: &str, device: &str) -> Outcome<Changed> {
+        let payload = json!({ "email": email, "lost": token, "password": password, "device": device });
+        self.call::<ResetPassword>(payload).await.expect("no fault")
     }
 
     /// Waits until another mail may be sent.
@@ -131,12 +166,35 @@ impl World {
 }
 
 /// The answer of an operation, as its callers see it.
-pub fn to_json<O: Operation<MemoryServices>>(outcome: &Outcome<O::Success>) -> Value {
+pub fn to_json<O: Operation<MemoryServices>>(outcome: &Outcome<impl Serialize>) -> Value {
     outcome.to_json(O::CONTRACT)
 }
 
+/// The answer to a caller that did not send the field `device`.
+fn without_device(outcome: Outcome<Changed>) -> Outcome<Done> {
+    match outcome {
+        Outcome::Success(Changed { device }) => {
+            assert_eq!(device, None, "handed out to a caller that does not know it");
+            DONE
+        }
+        Outcome::Refused(refusal) => Outcome::Refused(refusal),
+    }
+}
+
+/// The device token of a login.
+pub fn device(outcome: &Outcome<LoggedIn>) -> String {
+    let Outcome::Success(LoggedIn { device: Some(token), .. }) = outcome else { panic!("no token: {outcome:?}") };
+    token.as_str().to_owned()
+}
+
+/// The device token of a new password.
+pub fn new_device(outcome: &Outcome<Changed>) -> String {
+    let Outcome::Success(Changed { device: Some(token) }) = outcome else { panic!("no token: {outcome:?}") };
+    token.as_str().to_owned()
+}
+
 pub fn identity(outcome: &Outcome<LoggedIn>) -> &str {
-    let Outcome::Success(LoggedIn(token)) = outcome else { panic!("not logged in: {outcome:?}") };
+    let Outcome::Success(LoggedIn { token, .. }) = outcome else { panic!("not logged in: {outcome:?}") };
     &token.identity_id
 }
 
@@ -144,11 +202,10 @@ pub fn identity(outcome: &Outcome<LoggedIn>) -> &str {
 pub fn legacy_user(verified: bool, verify_token: Option<&str>) -> User {
     let (salt, hash) =
         include_str!("../../../salting/tests/sample_vector.txt").trim().split_once('\n').expect("two lines");
+    let password = StoredHash::Legacy(LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() });
     User {
-        user_id: UserId::from_stored(ADA.to_owned()),
-        password: StoredHash::Legacy(LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() }),
         verified,
         verification: verify_token.map(|token| PendingVerification::Plain(Token::from_stored(token.to_owned()))),
-        resets: Vec::new(),
+        ..User::new(UserId::from_stored(ADA.to_owned()), password)
     }
 }
