@@ -9,6 +9,9 @@
  * false, `reason` (a stable word), `info` (a sentence to show) and perhaps `retryAfter` (seconds). If there is no answer, it
  * throws a `Fault`, whose message can be shown as it is.
  *
+ * A login, a change and a reset of a password also leave a device token in this browser, and later ones send it: so strangers
+ * who guess at an account cannot make its owner wait here. It is no credential: nobody gets in without the password.
+ *
  * To use it in your own pages copy latchkey.js, config.js and vendor/ together, and let your Content-Security-Policy
  * connect to the two AWS endpoints.
  */
@@ -41,12 +44,13 @@ export class Fault extends Error {
 
 /**
  * Creates a client with its own settings. Most pages use the exports below, which belong to a client made from config.js.
- * `fetch`, `storage` and `now` are for tests and for pages that keep credentials elsewhere.
+ * `fetch`, `storage`, `deviceStorage` and `now` are for tests and for pages that keep credentials or device tokens elsewhere.
  */
 export function createClient({
   config = settings,
   fetch = (...call) => globalThis.fetch(...call),
-  storage = tabStorage(),
+  storage = storageOf('sessionStorage'),
+  deviceStorage = storageOf('localStorage'),
   now = Date.now,
 } = {}) {
   const { region, identityPoolId, functionPrefix, endpoint } = config;
@@ -54,6 +58,7 @@ export function createClient({
   // The keys contain the pool, so that a page that moves to another pool does not send it the old pool's credentials.
   const GUEST = `latchkey:${identityPoolId}:guest`;
   const USER = `latchkey:${identityPoolId}:user`;
+  const PLAIN = `latchkey:${identityPoolId}:no-devices`;
   let guestUnderWay = null;
   let doubted = null;
 
@@ -160,6 +165,32 @@ export function createClient({
     }
   }
 
+  // Sends the device token of this address along, keeps the one that comes back, and returns the rest of the answer.
+  async function withDevice(email, call) {
+    if (storage.getItem(PLAIN)) return call({});
+    const key = await deviceKey(email);
+    const { device, ...answer } = await call({ device: deviceStorage.getItem(key) ?? '' });
+    if (answer.reason === 'invalid_request') {
+      // Perhaps a service that does not know the field. It has done nothing, so the call is repeated without it.
+      const plain = await call({});
+      if (plain.reason !== 'invalid_request') storage.setItem(PLAIN, 'true');
+      return plain;
+    }
+    try {
+      if (typeof device === 'string' && device) deviceStorage.setItem(key, device);
+    } catch {
+      // Full or denied: the device stays unknown, and the answer is as good.
+    }
+    return answer;
+  }
+
+  // A hash, so that a shared browser does not list the addresses that were used in it.
+  async function deviceKey(email) {
+    const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(canonical(email)));
+    const hex = [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    return `latchkey:${identityPoolId}:device:${hex}`;
+  }
+
   /** Returns the user who is logged in in this tab, `{ email, identityId, expiration }`, or null. */
   function session() {
     const user = kept(USER);
@@ -179,7 +210,7 @@ export function createClient({
   }
 
   async function signIn(email, password) {
-    const answer = await asGuest('Login', { email, password });
+    const answer = await withDevice(email, (device) => asGuest('Login', { email, password, ...device }));
     if (!answer.login) return { answer };
     const found = await exchange(answer.identityId, { 'cognito-identity.amazonaws.com': answer.token });
     const user = { ...found, email: canonical(email) };
@@ -195,9 +226,10 @@ export function createClient({
   async function changePassword({ email, oldPassword, newPassword }) {
     const user = kept(USER);
     const input = { email: email ? canonical(email) : user?.email, oldPassword, newPassword };
+    const change = (caller) => withDevice(input.email ?? '', (device) => invoke('ChangePassword', { ...input, ...device }, caller));
     if (user?.email === input.email && user?.accessKeyId !== doubted) {
       try {
-        return await invoke('ChangePassword', input, user);
+        return await change(user);
       } catch (fault) {
         // As for guests: an unreachable service may be a refusal in disguise, so the next attempt logs in again.
         if (fault.kind === 'unreachable') doubted = user.accessKeyId;
@@ -205,15 +237,18 @@ export function createClient({
       }
     }
     const { answer: { login: _, ...refusal }, user: fresh } = await signIn(input.email, oldPassword);
-    return fresh ? invoke('ChangePassword', input, fresh) : { changed: false, ...refusal };
+    return fresh ? change(fresh) : { changed: false, ...refusal };
   }
 
   return {
     signUp: ({ email, password, name }) => asGuest('CreateUser', name ? { email, password, name } : { email, password }),
-    verify: ({ email, verify }) => asGuest('VerifyUser', { email, verify }),
+    verify: ({ email, verify, password }) => asGuest('VerifyUser', password ? { email, verify, password } : { email, verify }),
     login: async ({ email, password }) => (await signIn(email, password)).answer,
     lostPassword: ({ email }) => asGuest('LostPassword', { email }),
-    resetPassword: ({ email, lost, password }) => asGuest('ResetPassword', { email, lost, password }),
+    resetPassword: ({ email, lost, password }) => withDevice(
+      email,
+      (device) => asGuest('ResetPassword', { email, lost, password, ...device }),
+    ),
     changePassword,
     session,
     credentials,
@@ -232,10 +267,10 @@ async function objectOf(response) {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null;
 }
 
-// A browser that blocks site data throws on any access to sessionStorage. Credentials then last as long as the page.
-function tabStorage() {
+// A browser that blocks site data throws on any access to its storage. What is kept then lasts as long as the page.
+function storageOf(kind) {
   try {
-    return globalThis.sessionStorage ?? memory();
+    return globalThis[kind] ?? memory();
   } catch {
     return memory();
   }
@@ -253,7 +288,10 @@ function memory() {
 export const {
   /** `{ email, password, name? }` → `{ created }` */
   signUp,
-  /** `{ email, verify }` from the mailed link → `{ verified }` */
+  /**
+   * `{ email, verify, password? }`, the first two from the mailed link → `{ verified }`. Ask for the password: a link alone proves
+   * the mailbox, and not that it was its owner who signed up.
+   */
   verify,
   /** `{ email, password }` → `{ login, identityId, token }`; the tab then holds the credentials. */
   login,

@@ -36,16 +36,20 @@ const { Fault, createClient } = await import(pathToFileURL(join(site, 'latchkey.
 /** A client in a world of its own. `answers` says what each function answers; `world` holds the clock, the storage and all calls. */
 function setUp(answers = {}, config = SETTINGS) {
   const items = new Map();
+  const devices = new Map();
+  const storageIn = (map) => ({
+    getItem: (key) => map.get(key) ?? null,
+    setItem: (key, value) => { map.set(key, value); },
+    removeItem: (key) => { map.delete(key); },
+  });
   const world = {
     time: Date.parse('2026-01-02T03:04:05Z'),
     skew: 0,
     calls: [],
     items,
-    storage: {
-      getItem: (key) => items.get(key) ?? null,
-      setItem: (key, value) => { items.set(key, value); },
-      removeItem: (key) => { items.delete(key); },
-    },
+    devices,
+    storage: storageIn(items),
+    deviceStorage: storageIn(devices),
     names: () => world.calls.map((call) => call.name),
     keyOf: (call) => /Credential=(\w+)\//.exec(call.request.headers.get('authorization'))?.[1],
   };
@@ -73,8 +77,8 @@ function setUp(answers = {}, config = SETTINGS) {
     if (answer instanceof Response) return answer;
     return Response.json(answer, { headers: { date: new Date(world.time + world.skew).toUTCString() } });
   }
-  const client = createClient({ config, fetch, storage: world.storage, now: () => world.time });
-  const another = () => createClient({ config, fetch, storage: world.storage, now: () => world.time });
+  const client = createClient({ config, fetch, storage: world.storage, deviceStorage: world.deviceStorage, now: () => world.time });
+  const another = () => createClient({ config, fetch, storage: world.storage, deviceStorage: world.deviceStorage, now: () => world.time });
   return { client, another, world };
 }
 
@@ -216,7 +220,7 @@ test('who is logged in changes the password with the credentials at hand', async
   assert.deepEqual(await client.changePassword({ email: 'ANN@example.com ', oldPassword: 'right', newPassword: 'new' }), { changed: true });
   assert.deepEqual(world.names(), ['ChangePassword']);
   assert.equal(world.keyOf(world.calls[0]), 'KEY2');
-  assert.deepEqual(world.calls[0].input, { email: 'ann@example.com', oldPassword: 'right', newPassword: 'new' });
+  assert.deepEqual(world.calls[0].input, { email: 'ann@example.com', oldPassword: 'right', newPassword: 'new', device: '' });
 });
 
 test('who is not logged in, no longer, or as someone else, is logged in with the old password first', async () => {
@@ -233,7 +237,7 @@ test('who is not logged in, no longer, or as someone else, is logged in with the
 
   fresh.world.calls.length = 0;
   await fresh.client.changePassword({ email: 'bob@example.com', ...changes });
-  assert.deepEqual(fresh.world.calls.find((call) => call.name === 'Login').input, { email: 'bob@example.com', password: 'right' });
+  assert.deepEqual(fresh.world.calls.find((call) => call.name === 'Login').input, { email: 'bob@example.com', password: 'right', device: '' });
 });
 
 test('a wrong old password is a refusal to change it', async () => {
@@ -276,7 +280,91 @@ test('tokens go to the function that they are for, and nothing else does', async
   await client.verify({ email: 'a@example.com', verify: 'v', more: 1 });
   assert.deepEqual(world.calls.at(-1).input, { email: 'a@example.com', verify: 'v' });
   await client.resetPassword({ email: 'a@example.com', lost: 'l', password: 'p', more: 1 });
-  assert.deepEqual(world.calls.at(-1).input, { email: 'a@example.com', lost: 'l', password: 'p' });
+  assert.deepEqual(world.calls.at(-1).input, { email: 'a@example.com', lost: 'l', password: 'p', device: '' });
+});
+
+test('a link is verified with the password where there is one', async () => {
+  const { client, world } = setUp({ VerifyUser: () => ({ verified: true }) });
+  await client.verify({ email: 'a@example.com', verify: 'v', password: 'p' });
+  assert.deepEqual(world.calls.at(-1).input, { email: 'a@example.com', verify: 'v', password: 'p' });
+});
+
+const DEVICES = {
+  Login: (_, world) => ({ ...LOGIN.Login(), device: `device ${world.calls.length}` }),
+  ChangePassword: (_, world) => ({ changed: true, device: `changed ${world.calls.length}` }),
+  ResetPassword: (_, world) => ({ changed: true, device: `reset ${world.calls.length}` }),
+};
+
+test('a device token is kept per address, sent back, and not part of the answer', async () => {
+  const { client, another, world } = setUp(DEVICES);
+  assert.deepEqual(await client.login(ANN), LOGIN.Login());
+  const sent = () => world.calls.filter((call) => 'device' in call.input).map((call) => call.input.device);
+  assert.deepEqual(sent(), ['']);
+  const [kept] = world.devices.values();
+  assert.match(kept, /^device /);
+  // In another tab, under another way of writing the address.
+  world.items.clear();
+  await another().login({ email: 'ANN@example.com ', password: 'right' });
+  await another().login({ email: 'bob@example.com', password: 'right' });
+  assert.deepEqual(sent().slice(1), [kept, ''], 'another address has another token');
+  assert.doesNotMatch([...world.devices.keys(), ...world.items.values()].join(), /bob@.*device|ann@.*device/);
+  assert.ok(![...world.devices.keys()].some((key) => key.includes('@')), 'no address is listed');
+});
+
+test('whoever changes or resets a password gets a token for the new one', async () => {
+  const { client, world } = setUp(DEVICES);
+  await client.login(ANN);
+  const first = [...world.devices.values()];
+  assert.deepEqual(await client.changePassword({ oldPassword: 'right', newPassword: 'new' }), { changed: true });
+  assert.equal(world.calls.at(-1).input.device, first[0]);
+  const [changed] = world.devices.values();
+  assert.match(changed, /^changed /);
+  await client.resetPassword({ email: 'ann@example.com', lost: 'l', password: 'p' });
+  assert.equal(world.calls.at(-1).input.device, changed);
+  assert.match([...world.devices.values()][0], /^reset /);
+});
+
+test('a refusal keeps the token that is there', async () => {
+  let refuse = false;
+  const refusal = { login: false, reason: 'invalid_credentials', info: 'Wrong.' };
+  const { client, world } = setUp({ Login: (...call) => (refuse ? refusal : DEVICES.Login(...call)) });
+  await client.login(ANN);
+  const kept = [...world.devices];
+  refuse = true;
+  assert.deepEqual(await client.login(ANN), refusal);
+  assert.deepEqual([...world.devices], kept);
+});
+
+test('a service that does not know the field is asked once without it, and from then on only so', async () => {
+  const invalid = { login: false, reason: 'invalid_request', info: 'The request is not of the documented form.' };
+  const { client, another, world } = setUp({ Login: (input) => ('device' in input ? invalid : LOGIN.Login()) });
+  const logins = () => world.calls.filter((call) => call.name === 'Login').map((call) => Object.keys(call.input).join());
+  assert.equal((await client.login(ANN)).login, true);
+  assert.deepEqual(logins(), ['email,password,device', 'email,password']);
+  await another().login(ANN);
+  assert.deepEqual(logins().slice(2), ['email,password'], 'remembered for the tab');
+});
+
+test('a request that is invalid anyway teaches nothing about the service', async () => {
+  const invalid = { login: false, reason: 'invalid_request', info: 'No.' };
+  let answer = () => invalid;
+  const { client, world } = setUp({ Login: (...call) => answer(...call) });
+  assert.deepEqual(await client.login({ email: 'ann@example.com', password: '' }), invalid);
+  answer = DEVICES.Login;
+  await client.login(ANN);
+  assert.equal(world.devices.size, 1);
+});
+
+test('a browser that denies its storage is one without a known device', async () => {
+  const { world } = setUp(DEVICES);
+  const original = Object.getOwnPropertyDescriptor(globalThis, 'localStorage');
+  Object.defineProperty(globalThis, 'localStorage', { configurable: true, get: () => { throw new Error('denied'); } });
+  try {
+    assert.ok(createClient({ config: SETTINGS, storage: world.storage }));
+  } finally {
+    if (original) Object.defineProperty(globalThis, 'localStorage', original);
+    else delete globalThis.localStorage;
+  }
 });
 
 const failed = { errorType: 'TableUnavailable', errorMessage: 'text' };

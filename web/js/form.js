@@ -34,9 +34,10 @@ const FIELDS = {
 /**
  * Connects the form to an operation.
  * `send(values)` calls it with the values by input name. `flag` names the field of the answer that is true on success.
- * `finish(answer, values)` runs before the success is shown, `refuse(answer)` before a refusal is.
+ * `finish(answer, values)` runs before the success is shown, `refuse(answer)` before a refusal is. `concerns` names the field that
+ * a refusal's reason concerns on this page only.
  */
-export function run({ send, flag, finish = () => {}, refuse = () => {} }) {
+export function run({ send, flag, finish = () => {}, refuse = () => {}, concerns = {} }) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (button.disabled || !complete()) return;
@@ -49,7 +50,7 @@ export function run({ send, flag, finish = () => {}, refuse = () => {} }) {
       if (answer[flag] === true) succeed(answer, values, finish);
       else {
         refuse(answer);
-        reportRefusal(answer);
+        reportRefusal(answer, { ...FIELDS, ...concerns });
       }
     } catch (error) {
       if (!(error instanceof Fault)) console.error(error);
@@ -105,10 +106,10 @@ function succeed(answer, values, finish) {
   show('done');
 }
 
-function reportRefusal({ reason = 'refused', info, retryAfter }) {
+function reportRefusal({ reason = 'refused', info, retryAfter }, fields) {
   const wait = retryAfter > 0 ? `You can try again in ${duration(retryAfter)}.` : '';
   const text = [info || 'The service did not accept this.', wait].filter(Boolean).join(' ');
-  const input = (FIELDS[reason] ?? []).map((name) => form.elements[name]).find((found) => found && !found.readOnly);
+  const input = (fields[reason] ?? []).map((name) => form.elements[name]).find((found) => found && !found.readOnly);
   if (input) {
     show('refused', '', reason);
     complain(input, text);

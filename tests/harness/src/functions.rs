@@ -35,6 +35,9 @@ pub const AUDIT_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// The key that seals mail on its way.
 const MAIL_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
+/// The key of device tokens.
+pub const DEVICE_KEY: &str = "a:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
 /// Where the build for Lambda puts a function's binary.
 #[must_use]
 pub fn binary(target: &Path, function: &str) -> PathBuf {
@@ -63,6 +66,7 @@ pub fn variables(backends: &Backends) -> HashMap<String, String> {
     let template = [
         ("AUDIT_KEY", AUDIT_KEY),
         ("MAIL_KEY", MAIL_KEY),
+        ("DEVICE_KEY", DEVICE_KEY),
         ("OUTBOX_TABLE", OUTBOX),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
