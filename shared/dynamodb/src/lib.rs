@@ -187,7 +187,7 @@ impl AddUser for DynamoUsers {
         );
         for (name, value) in set {
             update = update
-                .expression_attribute_names(format!("#{name}"), name)
+                .expression_attribute_names(format!("#{name}"), &name)
                 .expression_attribute_values(format!(":{name}"), value);
         }
         for name in remove.iter().filter_map(|name| name.strip_prefix('#')) {

@@ -77,7 +77,7 @@ mod tests {
     use aws_sdk_ses::config::http::HttpResponse;
     use aws_sdk_ses::error::ErrorMetadata;
     use aws_sdk_ses::operation::send_email::SendEmailError;
-    use aws_sdk_ses::primitives::SdkBody;
+    use aws_smithy_types::body::SdkBody;
     use futures_util::FutureExt;
 
     fn answered(status: u16, code: &str) -> SdkError<SendEmailError> {
