@@ -41,8 +41,7 @@ fn calls(function: &str) -> &'static [(Call, usize)] {
 fn fault(function: &str, call: Call) -> Option<&'static str> {
     match (function, call) {
         // The password is changed: what is left is to tell the owner, and to end the waiting.
-        ("change-password" | "reset-password", Call::HandOver)
-        | ("reset-password", Call::Count | Call::Quota) => None,
+        ("change-password" | "reset-password", Call::HandOver) | ("reset-password", Call::Count | Call::Quota) => None,
         (_, Call::HandOver) => Some("MailerUnavailable"),
         (_, Call::GetToken) => Some("IdentityUnavailable"),
         _ => Some("TableUnavailable"),

@@ -6,14 +6,15 @@ use crate::sample;
 use crate::service::{Item, Service};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
+use latchkey_auth::delivery::MailBudget;
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::services::{
     AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
 };
 use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
-use latchkey_auth::delivery::MailBudget;
 use latchkey_auth::{
-    Email, ImportedUser, MAX_RESET_LINKS, MailClass, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, UserId,
+    Email, ImportedUser, MAX_RESET_LINKS, MailClass, NewUser, PendingReset, PendingVerification, Timestamp, Token,
+    TokenHash, UserId,
 };
 use latchkey_dynamodb::{DynamoUsers, Imported};
 use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};

@@ -227,6 +227,9 @@ mod tests {
     fn the_key_of_a_quota_names_nobody() {
         let email = Email::parse("ada+tag@example.com").unwrap();
         assert!(!quota_key(Quota::Reset, &email).contains("ada"));
-        assert_eq!(quota_key(Quota::SignUp, &email), quota_key(Quota::SignUp, &Email::parse("ada@example.com").unwrap()));
+        assert_eq!(
+            quota_key(Quota::SignUp, &email),
+            quota_key(Quota::SignUp, &Email::parse("ada@example.com").unwrap())
+        );
     }
 }

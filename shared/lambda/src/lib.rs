@@ -11,8 +11,7 @@ use latchkey_auth::services::{
 use latchkey_auth::throttle::{Attempt, AttemptKind, ClearAttempts, CountAttempt, MailQuota, Quota, Reservation};
 use latchkey_auth::{
     AuditTrail, Clock, Email, Entropy, Fault, MailRequest, NewUser, OpenIdToken, Operation, PasswordPolicy,
-    PendingReset, PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId,
-    handle,
+    PendingReset, PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId, handle,
 };
 use latchkey_breaches::RangeService;
 use latchkey_cognito_identity::CognitoIdentities;

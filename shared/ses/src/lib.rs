@@ -91,7 +91,9 @@ mod tests {
         for (status, code) in [(400, "MessageRejected"), (400, "InvalidParameterValue"), (403, "AccessDenied")] {
             assert!(is_refusal(&answered(status, code)), "{code}");
         }
-        for (status, code) in [(400, "Throttling"), (400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "")] {
+        for (status, code) in
+            [(400, "Throttling"), (400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "")]
+        {
             assert!(!is_refusal(&answered(status, code)), "{code}");
         }
         assert!(!is_refusal::<SendEmailError>(&SdkError::timeout_error("late")));

@@ -2,9 +2,7 @@
 
 use super::MemoryServices;
 use crate::fault::{Cause, Fault};
-use crate::mail::delivery::{
-    Delivery, DeliverySettings, MailBudget, MailBudgets, SendError, SendMail, deliver,
-};
+use crate::mail::delivery::{Delivery, DeliverySettings, MailBudget, MailBudgets, SendError, SendMail, deliver};
 use crate::mail::{Mail, MailClass, MailRequest, MailTemplates};
 use crate::services::HandOverMail;
 use crate::time::Timestamp;

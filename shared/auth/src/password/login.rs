@@ -7,9 +7,7 @@ use crate::audit::{AuditTrail, Step};
 use crate::fault::Fault;
 use crate::operation::{Contract, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
-use crate::services::{
-    Clock, Entropy, FindUser, HandOverMail, HashingScheme, IssueToken, OpenIdToken, RenewHash,
-};
+use crate::services::{Clock, Entropy, FindUser, HandOverMail, HashingScheme, IssueToken, OpenIdToken, RenewHash};
 use crate::throttle::{AttemptKind, ClearAttempts, CountAttempt};
 use futures_util::future::join;
 use serde::Serialize;

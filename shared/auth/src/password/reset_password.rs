@@ -58,8 +58,7 @@ where
         audit.account(&email);
         // Looked at first, so that a wrong token does not cost a hash. The write below decides.
         let user = audit.step(Step::Find, services.find_user(&email)).await?;
-        let link =
-            user.ok_or(AuditDetail::UnknownAccount).and_then(|user| accept_reset(&user.resets, &lost, now));
+        let link = user.ok_or(AuditDetail::UnknownAccount).and_then(|user| accept_reset(&user.resets, &lost, now));
         let link = match link {
             Ok(link) => link,
             Err(detail) => {
