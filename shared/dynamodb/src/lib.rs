@@ -252,7 +252,7 @@ impl StoreResetToken for DynamoUsers {
             self.update(
                 email,
                 "attribute_exists(email) AND (attribute_not_exists(resetLink1) OR resetLink1 <> :link)",
-                &format!("SET {}resetLink1 = :link, updatedAt = :now REMOVE lostToken", record::shift_resets()),
+                &format!("SET {}, resetLink1 = :link, updatedAt = :now REMOVE lostToken", record::shift_resets()),
             )
             .expression_attribute_values(":link", link.clone())
             .expression_attribute_values(":none", text(record::NO_RESET))

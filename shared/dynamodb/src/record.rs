@@ -42,11 +42,10 @@ pub(crate) const RESETS: [&str; MAX_RESET_LINKS + 2] =
 /// The place of a reset link that is empty, because an update cannot leave an attribute out.
 pub(crate) const NO_RESET: &str = "-";
 
-/// The assignments that move each reset link down, with a comma after each. The oldest one falls out.
+/// The assignments that move each reset link down. The oldest one falls out.
 pub(crate) fn shift_resets() -> String {
-    let moved =
-        (2..=MAX_RESET_LINKS).map(|place| format!("resetLink{place} = if_not_exists(resetLink{}, :none), ", place - 1));
-    moved.collect()
+    let moved = |place| format!("resetLink{place} = if_not_exists(resetLink{}, :none)", place - 1);
+    (2..=MAX_RESET_LINKS).map(moved).collect::<Vec<_>>().join(", ")
 }
 
 /// The condition that one of the reset links is `:link`, or the one of a former version has the hash `:token`.

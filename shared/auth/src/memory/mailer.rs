@@ -79,13 +79,11 @@ impl HandOverMail for MemoryServices {
 
 impl SendMail for MemoryServices {
     async fn send_mail(&self, mail: &Mail) -> Result<(), SendError> {
-        match self.mailer.send_error.borrow().clone() {
-            Some(error) => Err(error),
-            None => {
-                self.mailer.sent.borrow_mut().push(mail.clone());
-                Ok(())
-            }
+        if let Some(error) = self.mailer.send_error.borrow().clone() {
+            return Err(error);
         }
+        self.mailer.sent.borrow_mut().push(mail.clone());
+        Ok(())
     }
 }
 
