@@ -20,14 +20,13 @@ const BUDGET: Duration = Duration::from_secs(14);
 /// The calls of a function that succeeds, and how many of each.
 fn calls(function: &str) -> &'static [(Call, usize)] {
     match function {
-        "create-user" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
+        "create-user" | "lost-password" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
         "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 1)],
         // The attempt is counted, and the count is cleared.
         "login" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::GetToken, 1)],
         "change-password" => {
             &[(Call::GetItem, 1), (Call::Count, 2), (Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)]
         }
-        "lost-password" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
         // The links are void, so their quota is given back.
         "reset-password" => {
             &[(Call::GetItem, 1), (Call::UpdateItem, 1), (Call::HandOver, 1), (Call::Count, 1), (Call::Quota, 1)]
@@ -41,8 +40,7 @@ fn calls(function: &str) -> &'static [(Call, usize)] {
 fn fault(function: &str, call: Call) -> Option<&'static str> {
     match (function, call) {
         // The password is changed: what is left is to tell the owner, and to end the waiting.
-        ("change-password" | "reset-password", Call::HandOver)
-        | ("reset-password", Call::Count | Call::Quota) => None,
+        ("change-password" | "reset-password", Call::HandOver) | ("reset-password", Call::Count | Call::Quota) => None,
         (_, Call::HandOver) => Some("MailerUnavailable"),
         (_, Call::GetToken) => Some("IdentityUnavailable"),
         _ => Some("TableUnavailable"),

@@ -283,7 +283,7 @@ impl Person<'_> {
         if refused { Ok(()) } else { Err(self.wrong("login", &answer)) }
     }
 
-    /// What the newest mailed link of this kind says. The operation answered, so the mail is there.
+    /// What the newest mailed link of this kind says, once everything that was asked for is delivered.
     async fn mailed(&self, name: &str) -> Result<String, Ended> {
         let began = Instant::now();
         let mails = self.load.service.mails(&self.email).await;

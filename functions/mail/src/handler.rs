@@ -107,11 +107,11 @@ impl<S: Delivers> Handler for DeliverMail<S> {
         Ok(Self { services: S::start(settings)?, keys: settings.mail_keys()?, audit_key: settings.audit_key()? })
     }
 
-    fn notes(&self) -> Notes {
+    fn notes(&self) -> Self::Notes<'_> {
         Notes::default()
     }
 
-    async fn handle(&self, event: Event<'_>, notes: &Notes) -> Result<Value, Fault> {
+    async fn handle(&self, event: Event<'_>, notes: &Self::Notes<'_>) -> Result<Value, Fault> {
         let Ok(batch) = serde_json::from_str::<Batch>(event.payload) else {
             return Err(Fault::Internal(Cause::code("stream")));
         };
@@ -132,7 +132,7 @@ impl<S: Delivers> Handler for DeliverMail<S> {
         Ok(answer(first_left))
     }
 
-    fn report(&self, handled: &Handled<'_>, notes: Notes) -> Vec<Report> {
+    fn report(&self, handled: &Handled<'_>, notes: Self::Notes<'_>) -> Vec<Report> {
         let counts = notes.counts.into_inner();
         let outcome = if handled.fault.is_some() { "fault" } else { "done" };
         let batch = Report { outcome, reason: None, audit: None, counts };

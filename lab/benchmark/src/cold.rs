@@ -2,6 +2,7 @@
 //! met for the first time.
 
 use crate::report::{keep, milliseconds, spread};
+use crate::speed::function;
 use anyhow::Result;
 use common::product;
 use common::table::Table;
@@ -49,13 +50,13 @@ pub(crate) async fn run(target: &Path, starts: usize) -> Result<()> {
     keep(target, "cold", &Value::Object(report))
 }
 
-/// Several builds of login beside each other, in turns.
+/// Several builds of functions beside each other, in turns.
 pub(crate) async fn compare(builds: &[(&str, &str)], starts: usize) -> Result<()> {
     let mut all: Vec<_> = builds.iter().map(|(name, _)| ((*name).to_owned(), Series::default())).collect();
     for run in 0..starts {
         for turn in 0..builds.len() {
             let build = (run + turn) % builds.len();
-            measure(&mut all[build].1, Path::new(builds[build].1), "login").await?;
+            measure(&mut all[build].1, Path::new(builds[build].1), function(builds[build].1)).await?;
         }
     }
     print(starts, &all);

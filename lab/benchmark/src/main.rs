@@ -16,7 +16,7 @@ use anyhow::{Result, bail};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: benchmark speed, benchmark cold, benchmark sizes, benchmark silence [PAIRS], benchmark targets, \
-                     benchmark compare NAME=LOGIN...";
+                     benchmark compare NAME=BINARY...";
 
 /// First calls of new processes, and warm calls at each memory size.
 const RUNS: usize = 20;

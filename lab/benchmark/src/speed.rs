@@ -145,19 +145,24 @@ pub(crate) async fn run(target: &Path) -> Result<()> {
     keep(target, "speed", &Value::Object(report))
 }
 
-/// Several builds of login beside each other, in turns: a name and a file each.
+/// Several builds of functions beside each other, in turns: a name and a file each.
 pub(crate) async fn compare(builds: &[(&str, &str)]) -> Result<()> {
     let backends = Backends::start().await?;
     backends.behave(willing());
-    let binaries: Vec<_> = builds.iter().map(|(_, path)| (PathBuf::from(path), "login")).collect();
+    let binaries: Vec<_> = builds.iter().map(|(_, path)| (PathBuf::from(path), function(path))).collect();
     let (all, _) = measure(&binaries, &backends).await?;
     let size = |path| std::fs::metadata(path).ok().map(|file| file.len());
     let all: Vec<_> = builds.iter().zip(all).map(|((name, path), series)| (*name, series, size(path))).collect();
     println!(
-        "Milliseconds: median (quartiles) of {STARTS} starts of login, {CALLED} first calls, {WARM} warm ones after each.\n\n{}",
+        "Milliseconds: median (quartiles) of {STARTS} starts, {CALLED} first calls, {WARM} warm ones after each.\n\n{}",
         table("build", "binary, MB", &all)
     );
     Ok(())
+}
+
+/// The function that a binary is: its file is named as its package.
+pub(crate) fn function(path: &str) -> &str {
+    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 /// Logins with each kind of services.

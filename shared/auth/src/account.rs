@@ -10,10 +10,10 @@ pub use email::Email;
 pub use name::Name;
 pub use verify_user::VerifyUser;
 
-use crate::email_link::token::TokenHash;
-use crate::email_link::{PendingReset, PendingVerification};
 #[cfg(doc)]
 use crate::email_link::MAX_RESET_LINKS;
+use crate::email_link::token::TokenHash;
+use crate::email_link::{PendingReset, PendingVerification};
 use crate::services::Entropy;
 use crate::time::Timestamp;
 use latchkey_salting::{PasswordHash, StoredHash};

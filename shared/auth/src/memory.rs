@@ -17,9 +17,7 @@ use crate::mail::MailTemplates;
 use crate::mail::delivery::MailBudgets;
 use crate::operation::{Needs, SettingsGroup};
 use crate::password::policy::PasswordPolicy;
-use crate::services::{
-    AcceptPassword, HashingScheme, IssueToken, OpenIdToken, RevealAccounts, SignUpSettings,
-};
+use crate::services::{AcceptPassword, HashingScheme, IssueToken, OpenIdToken, RevealAccounts, SignUpSettings};
 use calls::Calls;
 pub use clock::MemoryClock;
 pub use compromised::MemoryCompromised;

@@ -23,9 +23,9 @@ use crate::account::email::Email;
 use crate::audit::{AuditDetail, AuditTrail, Step};
 use crate::device::{DeviceClaim, DeviceField, DeviceId, DeviceKeys, DeviceToken};
 use crate::fault::{Cause, Fault};
+use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::operation::Text;
 use crate::refusal::{Reason, Refusal};
-use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::services::{Entropy, FindUser, HandOverMail, HashingScheme};
 use crate::throttle::{
     Attempt, CountAttempt, CountDeviceFailure, FREE_ATTEMPTS, MOST_DEVICE_FAILURES, MOST_FAILURES, Throttle,
@@ -213,7 +213,11 @@ pub(crate) async fn hash_password<S: HashingScheme + Entropy>(
 
 /// Returns true if the password matches the stored hash. Without one, it is checked against a decoy in the same way, so that
 /// an unknown address takes as long as a known one.
-pub(crate) async fn matches_hash(password: &Password, stored: Option<&StoredHash>, scheme: Scheme) -> Result<bool, Fault> {
+pub(crate) async fn matches_hash(
+    password: &Password,
+    stored: Option<&StoredHash>,
+    scheme: Scheme,
+) -> Result<bool, Fault> {
     let known = stored.is_some();
     let stored = or_decoy(stored, scheme);
     let bytes =

@@ -9,8 +9,8 @@
 use crate::account::create_user::SignUp;
 use crate::account::email::Email;
 use crate::account::{NewUser, User, UserId};
-use crate::email_link::{PendingReset, PendingVerification};
 use crate::email_link::token::TokenHash;
+use crate::email_link::{PendingReset, PendingVerification};
 use crate::fault::Fault;
 use crate::mail::MailRequest;
 use crate::password::policy::PasswordPolicy;

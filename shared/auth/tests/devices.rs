@@ -117,7 +117,11 @@ async fn known_devices_together_fail_a_hundred_times_with_one_password() {
         failures += MOST_DEVICE_FAILURES_IN_A_ROW;
     }
     world.make_strangers_wait(ADA).await;
-    assert_eq!(world.login_on(ADA, PASSWORD, &spare).await.reason(), Some(Reason::TooManyAttempts), "as an unknown one");
+    assert_eq!(
+        world.login_on(ADA, PASSWORD, &spare).await.reason(),
+        Some(Reason::TooManyAttempts),
+        "as an unknown one"
+    );
     // A new password begins this count anew too.
     world.clock.advance(LONGEST_WAIT + 1);
     let changed = new_device(&world.change_on(ADA, PASSWORD, OTHER, &spare).await);
@@ -201,7 +205,8 @@ async fn a_former_key_still_reads_and_a_key_that_is_gone_does_not() {
     world.verified(ADA, PASSWORD).await;
     let old = world.known_device(ADA, PASSWORD).await;
     // Thirty-two bytes of one and of two in base64.
-    let (one, two) = ("a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "b:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=");
+    let (one, two) =
+        ("a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "b:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=");
     world.services.device_keys = KeyRing::parse(&format!("{two},{one}")).expect("a ring");
     world.make_strangers_wait(ADA).await;
     let renewed = device(&world.login_on(ADA, PASSWORD, &old).await);

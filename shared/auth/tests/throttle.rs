@@ -318,9 +318,11 @@ async fn the_whole_service_mails_so_many_sign_ups_an_hour_and_no_answer_tells() 
     let mut world = World::default();
     world.services.budgets.sign_ups = 2;
     world.verified(ADA, PASSWORD).await;
-    for (address, end) in
-        [("a@example.com", Delivery::Sent), ("b@example.com", Delivery::OverBudget), ("c@example.com", Delivery::OverBudget)]
-    {
+    for (address, end) in [
+        ("a@example.com", Delivery::Sent),
+        ("b@example.com", Delivery::OverBudget),
+        ("c@example.com", Delivery::OverBudget),
+    ] {
         assert_eq!(world.create_user(address, PASSWORD).await, Ok(DONE));
         assert_eq!(world.services.deliver().await, [Ok(end)]);
     }

@@ -21,7 +21,8 @@ use latchkey_auth::services::{
     VerifyTry,
 };
 use latchkey_auth::{
-    Email, Entropy, Fault, ImportedUser, MOST_VERIFY_TRIES, NewUser, PendingReset, PendingVerification, Timestamp, TokenHash, User, UserId,
+    Email, Entropy, Fault, ImportedUser, MOST_VERIFY_TRIES, NewUser, PendingReset, PendingVerification, Timestamp,
+    TokenHash, User, UserId,
 };
 use latchkey_aws::{SdkConfig, WarmUp};
 use latchkey_salting::{PasswordHash, StoredHash};
@@ -295,7 +296,7 @@ impl StoreResetToken for DynamoUsers {
             self.update(
                 email,
                 "attribute_exists(email) AND (attribute_not_exists(resetLink1) OR resetLink1 <> :link)",
-                &format!("SET {}resetLink1 = :link, updatedAt = :now REMOVE lostToken", record::shift_resets()),
+                &format!("SET {}, resetLink1 = :link, updatedAt = :now REMOVE lostToken", record::shift_resets()),
             )
             .expression_attribute_values(":link", link.clone())
             .expression_attribute_values(":none", text(record::NO_RESET))

@@ -113,6 +113,11 @@ fn uses(item: &crate::throttle::Item) -> Vec<Timestamp> {
     times.take_while(|time| *time > 0).map(Timestamp).collect()
 }
 
+/// The assignment that moves a use to this place.
+fn moved_from(place: usize, from: usize) -> String {
+    format!("used{place} = if_not_exists(used{from}, :zero)")
+}
+
 impl<E: Entropy> MailQuota for DynamoOutbox<E> {
     async fn reserve_mail(&self, quota: Quota, email: &Email, now: Timestamp) -> Result<Reservation, Fault> {
         let (marker, limit) = (self.markers.next(), quota.limit());
@@ -121,12 +126,12 @@ impl<E: Entropy> MailQuota for DynamoOutbox<E> {
             condition += " AND (attribute_not_exists(used1) OR used1 < :spacing)";
         }
         // All right-hand sides refer to the item before the update.
-        let shifted: String =
-            (2..=limit).map(|place| format!("used{place} = if_not_exists(used{}, :zero), ", place - 1)).collect();
+        let mut set: Vec<_> = (2..=limit).map(|place| moved_from(place, place - 1)).collect();
+        set.push("used1 = :now, expiresAt = :expires, takenBy = :call".to_owned());
         let mut update = self
             .update(&quota_key(quota, email))
             .condition_expression(condition)
-            .update_expression(format!("SET {shifted}used1 = :now, expiresAt = :expires, takenBy = :call"))
+            .update_expression(format!("SET {}", set.join(", ")))
             .expression_attribute_values(":call", marker.clone())
             .expression_attribute_values(":window", before(now, quota.window()))
             .expression_attribute_values(":now", number(now))
@@ -159,14 +164,13 @@ impl<E: Entropy> MailQuota for DynamoOutbox<E> {
             let uses = found.item.as_ref().map(uses).unwrap_or_default();
             let Some(index) = uses.iter().position(|used| *used == at) else { return Ok(()) };
             let place = index + 1;
-            // The later ones move up. `used0` does not exist, and the place before the released one tells that none moved.
-            let moved: String = (place..limit)
-                .map(|place| format!("used{place} = if_not_exists(used{}, :zero), ", place + 1))
-                .collect();
+            // The older ones move up.
+            let mut set: Vec<_> = (place..limit).map(|place| moved_from(place, place + 1)).collect();
+            set.push(format!("used{limit} = :zero"));
             let update = self
                 .update(&key)
                 .condition_expression(format!("used{place} = :at"))
-                .update_expression(format!("SET {moved}used{limit} = :zero"))
+                .update_expression(format!("SET {}", set.join(", ")))
                 .expression_attribute_values(":at", number(at))
                 .expression_attribute_values(":zero", count(0));
             if decided(update).await?.0 {
@@ -227,6 +231,9 @@ mod tests {
     fn the_key_of_a_quota_names_nobody() {
         let email = Email::parse("ada+tag@example.com").unwrap();
         assert!(!quota_key(Quota::Reset, &email).contains("ada"));
-        assert_eq!(quota_key(Quota::SignUp, &email), quota_key(Quota::SignUp, &Email::parse("ada@example.com").unwrap()));
+        assert_eq!(
+            quota_key(Quota::SignUp, &email),
+            quota_key(Quota::SignUp, &Email::parse("ada@example.com").unwrap())
+        );
     }
 }

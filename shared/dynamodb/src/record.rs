@@ -23,8 +23,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_auth::{
-    Cause, Email, Fault, ImportedUser, MAX_RESET_LINKS, NewUser, PendingReset, PendingVerification, Timestamp, Token, TokenHash, User,
-    UserId,
+    Cause, Email, Fault, ImportedUser, MAX_RESET_LINKS, NewUser, PendingReset, PendingVerification, Timestamp, Token,
+    TokenHash, User, UserId,
 };
 use latchkey_salting::{LegacyHash, PasswordHash, StoredHash};
 use std::collections::HashMap;
@@ -40,17 +40,16 @@ pub(crate) fn number(time: Timestamp) -> AttributeValue {
 }
 
 /// The attributes that hold reset links.
-pub(crate) const RESETS: [&str; MAX_RESET_LINKS + 2] = [
-    "resetLink1", "resetLink2", "resetLink3", "resetLink4", "resetLink5", "lostTokenHash", "lostTokenExpiresAt",
-];
+pub(crate) const RESETS: [&str; MAX_RESET_LINKS + 2] =
+    ["resetLink1", "resetLink2", "resetLink3", "resetLink4", "resetLink5", "lostTokenHash", "lostTokenExpiresAt"];
 
 /// The place of a reset link that is empty, because an update cannot leave an attribute out.
 pub(crate) const NO_RESET: &str = "-";
 
-/// The assignments that move each reset link down, with a comma after each. The oldest one falls out.
+/// The assignments that move each reset link down. The oldest one falls out.
 pub(crate) fn shift_resets() -> String {
-    let moved = (2..=MAX_RESET_LINKS).map(|place| format!("resetLink{place} = if_not_exists(resetLink{}, :none), ", place - 1));
-    moved.collect()
+    let moved = |place| format!("resetLink{place} = if_not_exists(resetLink{}, :none)", place - 1);
+    (2..=MAX_RESET_LINKS).map(moved).collect::<Vec<_>>().join(", ")
 }
 
 /// The condition that one of the reset links is `:link`, or the one of a former version has the hash `:token`.

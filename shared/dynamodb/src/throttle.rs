@@ -139,7 +139,12 @@ impl DynamoUsers {
     }
 
     /// Counts one attempt more.
-    fn count_further(&self, throttle: Throttle<'_>, marker: &AttributeValue, now: Timestamp) -> UpdateItemFluentBuilder {
+    fn count_further(
+        &self,
+        throttle: Throttle<'_>,
+        marker: &AttributeValue,
+        now: Timestamp,
+    ) -> UpdateItemFluentBuilder {
         // Expressions compute neither powers of two nor the greater of two numbers, so the condition lists every step of the
         // wait. `<` and not `<=`: two whole seconds that differ by one may be hardly any time apart.
         let mut conditions = vec![
@@ -148,14 +153,16 @@ impl DynamoUsers {
             "lastAt < :longest".to_owned(),
         ];
         let most = |attempts: u32| number(now.plus(u64::from(attempts) * FORGOTTEN_AFTER));
-        let mut values = vec![(":free".to_owned(), most(FREE_ATTEMPTS - 1)), (":longest".to_owned(), before(now, LONGEST_WAIT))];
+        let mut values =
+            vec![(":free".to_owned(), most(FREE_ATTEMPTS - 1)), (":longest".to_owned(), before(now, LONGEST_WAIT))];
         for attempts in FREE_ATTEMPTS..FREE_ATTEMPTS + DOUBLINGS {
             conditions.push(format!("(forgottenAt <= :n{attempts} AND lastAt < :t{attempts})"));
             values.push((format!(":n{attempts}"), most(attempts)));
             values.push((format!(":t{attempts}"), before(now, wait_after(attempts))));
         }
         // A retry does not count the same attempt twice.
-        let condition = format!("({}) AND (attribute_not_exists(takenBy) OR takenBy <> :call)", conditions.join(" OR "));
+        let condition =
+            format!("({}) AND (attribute_not_exists(takenBy) OR takenBy <> :call)", conditions.join(" OR "));
         let update = self.count(throttle, &condition, "if_not_exists(forgottenAt, :now) + :step", marker, now);
         let values = values.into_iter().chain([(":step".to_owned(), AttributeValue::N(FORGOTTEN_AFTER.to_string()))]);
         values.fold(update, |update, (name, value)| update.expression_attribute_values(name, value))
@@ -245,9 +252,8 @@ impl CountDeviceFailure for DynamoUsers {
             0 => "attribute_exists(email) AND attribute_not_exists(passwordGeneration)",
             _ => "passwordGeneration = :generation",
         };
-        let mut update = self
-            .update(email, condition, "ADD deviceFailures :one")
-            .expression_attribute_values(":one", count(1));
+        let mut update =
+            self.update(email, condition, "ADD deviceFailures :one").expression_attribute_values(":one", count(1));
         if generation > 0 {
             update = update.expression_attribute_values(":generation", count(generation));
         }

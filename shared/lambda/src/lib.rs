@@ -11,12 +11,12 @@ use latchkey_auth::services::{
     VerifyTry,
 };
 use latchkey_auth::throttle::{
-    Attempt, CountAttempt, CountDeviceFailure, CountSuccess, ForgetFailures, MailQuota, Quota, Reservation, Throttle, Wait,
+    Attempt, CountAttempt, CountDeviceFailure, CountSuccess, ForgetFailures, MailQuota, Quota, Reservation, Throttle,
+    Wait,
 };
 use latchkey_auth::{
     AuditTrail, Clock, Email, Entropy, Fault, MailRequest, NewUser, OpenIdToken, Operation, PasswordPolicy,
-    PendingReset, PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId,
-    handle,
+    PendingReset, PendingVerification, Requirements, SettingsGroup, SignUp, Timestamp, TokenHash, User, UserId, handle,
 };
 use latchkey_breaches::RangeService;
 use latchkey_cognito_identity::CognitoIdentities;

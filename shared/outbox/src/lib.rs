@@ -86,7 +86,8 @@ pub fn seal(request: &MailRequest, id: &str, keys: &KeyRing, nonce: [u8; NONCE_B
     let (key_id, key) = keys.writer();
     let bound = bound_to(id, request.class);
     let payload = Payload { msg: &plain, aad: bound.as_bytes() };
-    let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).expect("far below the cipher's limit of 256 GiB");
+    let ciphertext =
+        cipher(key).encrypt(&XNonce::from(nonce), payload).expect("far below the cipher's limit of 256 GiB");
     format!("{key_id}.{}", BASE64_STANDARD.encode([&nonce[..], &ciphertext].concat()))
 }
 

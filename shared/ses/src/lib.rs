@@ -77,7 +77,7 @@ mod tests {
     use aws_sdk_ses::config::http::HttpResponse;
     use aws_sdk_ses::error::ErrorMetadata;
     use aws_sdk_ses::operation::send_email::SendEmailError;
-    use aws_sdk_ses::primitives::SdkBody;
+    use aws_smithy_types::body::SdkBody;
     use futures_util::FutureExt;
 
     fn answered(status: u16, code: &str) -> SdkError<SendEmailError> {
@@ -91,7 +91,9 @@ mod tests {
         for (status, code) in [(400, "MessageRejected"), (400, "InvalidParameterValue"), (403, "AccessDenied")] {
             assert!(is_refusal(&answered(status, code)), "{code}");
         }
-        for (status, code) in [(400, "Throttling"), (400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "")] {
+        for (status, code) in
+            [(400, "Throttling"), (400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "")]
+        {
             assert!(!is_refusal(&answered(status, code)), "{code}");
         }
         assert!(!is_refusal::<SendEmailError>(&SdkError::timeout_error("late")));

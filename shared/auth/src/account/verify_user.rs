@@ -28,8 +28,7 @@ pub struct VerifyUser {
 }
 
 impl Requirements for VerifyUser {
-    const NEEDS: Needs =
-        Needs { table: Use::AtOnce(1), settings: &[SettingsGroup::PasswordScheme], ..Needs::NONE };
+    const NEEDS: Needs = Needs { table: Use::AtOnce(1), settings: &[SettingsGroup::PasswordScheme], ..Needs::NONE };
 }
 
 impl<S> Operation<S> for VerifyUser

@@ -2,9 +2,7 @@
 
 use super::MemoryServices;
 use crate::fault::{Cause, Fault};
-use crate::mail::delivery::{
-    Delivery, DeliverySettings, MailBudget, MailBudgets, SendError, SendMail, deliver,
-};
+use crate::mail::delivery::{Delivery, DeliverySettings, MailBudget, MailBudgets, SendError, SendMail, deliver};
 use crate::mail::{Mail, MailClass, MailRequest, MailTemplates};
 use crate::services::HandOverMail;
 use crate::time::Timestamp;
@@ -81,13 +79,11 @@ impl HandOverMail for MemoryServices {
 
 impl SendMail for MemoryServices {
     async fn send_mail(&self, mail: &Mail) -> Result<(), SendError> {
-        match self.mailer.send_error.borrow().clone() {
-            Some(error) => Err(error),
-            None => {
-                self.mailer.sent.borrow_mut().push(mail.clone());
-                Ok(())
-            }
+        if let Some(error) = self.mailer.send_error.borrow().clone() {
+            return Err(error);
         }
+        self.mailer.sent.borrow_mut().push(mail.clone());
+        Ok(())
     }
 }
 

@@ -90,7 +90,8 @@ impl Level {
             let attempts = self.attempts(from);
             let wait = wait_after(attempts);
             let waited = if wait > 0 { self.last_at.plus(wait + 1) } else { from };
-            let forgotten = Timestamp(self.forgotten_at.0.saturating_sub(u64::from(attempts.saturating_sub(1)) * FORGOTTEN_AFTER));
+            let forgotten =
+                Timestamp(self.forgotten_at.0.saturating_sub(u64::from(attempts.saturating_sub(1)) * FORGOTTEN_AFTER));
             if waited <= from {
                 return (from > now).then(|| from.since(now));
             }
@@ -171,7 +172,10 @@ mod tests {
         let now = Timestamp(1_000_000);
         let level = (0..6).fold(Level::NONE, |level, _| level.raised(now));
         let after = |seconds| level.attempts(now.plus(seconds));
-        assert_eq!([after(0), after(899), after(900), after(1_800), after(6 * 900 - 1), after(6 * 900)], [6, 6, 5, 4, 1, 0]);
+        assert_eq!(
+            [after(0), after(899), after(900), after(1_800), after(6 * 900 - 1), after(6 * 900)],
+            [6, 6, 5, 4, 1, 0]
+        );
     }
 
     #[test]

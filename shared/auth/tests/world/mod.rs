@@ -4,8 +4,8 @@
 use latchkey_audit::{AuditRecord, Key};
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::{
-    AuditTrail, ChangePassword, Changed, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Mail, Operation, Outcome,
-    PendingVerification, ResetPassword, Token, User, UserId, VerifyUser, handle,
+    AuditTrail, ChangePassword, Changed, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Mail,
+    Operation, Outcome, PendingVerification, ResetPassword, Token, User, UserId, VerifyUser, handle,
 };
 use latchkey_salting::{LegacyHash, StoredHash};
 use serde::Serialize;
