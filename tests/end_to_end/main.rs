@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod browser;
 mod deployed;
+mod devices;
 mod faults;
 mod import;
 mod journeys;

@@ -62,10 +62,19 @@ async fn a_person_gets_from_sign_up_to_a_changed_and_a_reset_password_by_pages_a
     let item = service.item(&email).await.unwrap();
     assert_eq!(item["verified"].as_bool(), Ok(&false), "opening the link spends nothing");
     browser.picture("verify").await;
+    browser.fill("#password", "not the password").await;
     browser.submit().await;
+    browser.see("#result[data-state=refused][data-reason=invalid_credentials] a[href='lostPassword.html']").await;
+    browser.fill("#password", "the first password").await;
+    browser.click("#submit:enabled").await;
     browser.see("#result[data-state=done]").await;
+    browser.see("#logged-in:not([hidden])").await;
     browser.picture("verified").await;
 
+    // The page has logged in. Another tab has not, in the browser that is known from now on.
+    browser.click("#logged-in a").await;
+    browser.see("#signed-in:not([hidden])").await;
+    browser.click("#sign-out").await;
     browser.open(&service.page("login.html")).await;
     browser.fill("#email", &email).await;
     browser.fill("#password", "not the password").await;
