@@ -19,12 +19,14 @@ async fn a_person_signs_up_verifies_logs_in_and_changes_loses_and_resets_the_pas
     }
 
     let user = ada.authenticated(&service).await;
+    service.forget_attempts(&ada.email).await;
     let change = |old: &str| json!({ "email": ada.email, "oldPassword": old, "newPassword": "the second password" });
     let refused = user.call("changePassword", &change("not the password")).await;
     assert_refused(&refused, "changed", "invalid_credentials");
     assert_eq!(user.call("changePassword", &change(&ada.password)).await, json!({ "changed": true }));
     assert!(service.last_mail(&ada.email).await.subject.contains("was changed"));
     assert_refused(&ada.log_in(&ada.password).await, "login", "invalid_credentials");
+    service.forget_attempts(&ada.email).await;
     assert_eq!(ada.log_in("the second password").await["login"], true);
 
     let lost = ada.lose_password(&service).await;

@@ -234,6 +234,13 @@ impl Service {
         }
     }
 
+    /// Forgets the attempts at a password, as some hours would.
+    pub(crate) async fn forget_attempts(&self, email: &str) {
+        let owner = self.owner();
+        let key = AttributeValue::S(counter_key("attempts:password", email));
+        owner.dynamodb.delete_item().table_name(owner.table).key("email", key).send().await.unwrap();
+    }
+
     /// The IDs of the requests for mail that wait in the outbox.
     async fn waiting(&self) -> Vec<String> {
         let owner = self.owner();

@@ -9,7 +9,7 @@ use crate::report::{keep, milliseconds};
 use anyhow::{Result, bail};
 use common::table::Table;
 use harness::backends::{Backends, Behaviour, Call};
-use harness::functions::{EMAIL, PASSWORD, account, binary, sample_account, variables};
+use harness::functions::{EMAIL, MOST_FAILURES, PASSWORD, account, binary, device_token, sample_account, variables};
 use harness::lambda::Environment;
 use harness::statistics::{median, paired_p_value};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -23,13 +23,22 @@ struct Case {
     name: &'static str,
     item: Option<Value>,
     conditions_hold: bool,
+    /// So many passwords were tried with the address before.
+    failures: u32,
+}
+
+impl Case {
+    /// The counter of attempts, as DynamoDB writes an item.
+    fn counter(&self) -> Value {
+        json!({ "tickets": { "N": self.failures.to_string() } })
+    }
 }
 
 /// A function, what it is asked, and the two cases that nobody may tell apart.
 type Pair = (&'static str, Value, [Case; 2]);
 
-fn pairs() -> [Pair; 6] {
-    let case = |name, item, conditions_hold| Case { name, item, conditions_hold };
+fn pairs() -> [Pair; 12] {
+    let case = |name, item, conditions_hold| Case { name, item, conditions_hold, failures: 0 };
     let unknown = || case("unknown", None, false);
     let known = |name, verified| case(name, Some(account(verified)), true);
     let wrong = || json!({ "email": EMAIL, "password": "not the password" });
@@ -37,10 +46,25 @@ fn pairs() -> [Pair; 6] {
     let token = json!({ "email": EMAIL, "lost": "not-the-token", "password": "a long enough password" });
     let sample = case("of the sample, wrong password", Some(sample_account()), true);
     let existing = case("taken", Some(account(true)), false);
+    // The account of the stub has had one password, of generation 0.
+    let on = |device: &str| json!({ "email": EMAIL, "password": "not the password", "device": device });
+    let [foreign, void, valid] = [("eve@example.com", 0), (EMAIL, 1), (EMAIL, 0)].map(|(to, n)| device_token(to, n));
+    let mut other_owner = account(true);
+    other_owner["userId"] = json!({ "S": "1".repeat(32) });
+    let replaced = case("another's by now, valid token", Some(other_owner), true);
+    let closed = |case: Case| Case { failures: MOST_FAILURES, ..case };
+    let right = json!({ "email": EMAIL, "password": PASSWORD });
     [
         ("login", wrong(), [unknown(), known("known, wrong password", true)]),
         ("login", wrong(), [unknown(), known("unverified, wrong password", false)]),
         ("login", wrong(), [unknown(), sample]),
+        ("login", on(""), [unknown(), known("known, wrong password, no token", true)]),
+        ("login", on("no token"), [unknown(), known("known, wrong password, malformed token", true)]),
+        ("login", on(&foreign), [unknown(), known("known, wrong password, foreign token", true)]),
+        ("login", on(&void), [unknown(), known("known, wrong password, void token", true)]),
+        // Only who has logged in before holds a valid one, and knows that there was an account.
+        ("login", on(&valid), [case("gone, valid token", None, true), replaced]),
+        ("login", right, [closed(unknown()), closed(known("closed, right password", true))]),
         ("lost-password", json!({ "email": EMAIL }), [unknown(), known("known", true)]),
         ("create-user", sign_up, [case("new", None, true), existing]),
         ("reset-password", token, [unknown(), known("known, wrong token", true)]),
@@ -119,6 +143,7 @@ async fn measure(
                 delays,
                 item: case.item.clone(),
                 conditions_hold: case.conditions_hold,
+                counter: Some(case.counter()),
                 ..Behaviour::default()
             });
             let outcome = environment.call(event.to_string()).await?;

@@ -78,8 +78,9 @@ impl fmt::Debug for DeviceId {
 pub struct DeviceToken(String);
 
 impl DeviceToken {
-    /// Writes a token.
-    fn new(keys: &KeyRing, email: &Email, account: &UserId, generation: u32, device: &DeviceId) -> Self {
+    /// Writes a token for a device of this account, with this generation of its password.
+    #[must_use]
+    pub fn new(keys: &KeyRing, email: &Email, account: &UserId, generation: u32, device: &DeviceId) -> Self {
         let (id, key) = keys.writer();
         let mut bytes = vec![VERSION, u8::try_from(id.len()).unwrap_or(u8::MAX)];
         bytes.extend_from_slice(id.as_bytes());

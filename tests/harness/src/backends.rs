@@ -107,6 +107,8 @@ pub struct Behaviour {
     pub item: Option<Value>,
     /// Whether conditions on accounts hold.
     pub conditions_hold: bool,
+    /// What a counter of attempts held before a write, as DynamoDB writes an item.
+    pub counter: Option<Value>,
     /// The SHA-1, in upper case, of the only password that was published.
     pub published: Option<String>,
     /// Whether the answer about published passwords has more bytes than anybody should read.
@@ -268,7 +270,8 @@ fn succeeds(call: Call, behaviour: &Behaviour, prefix: &str) -> Response<Full<By
         Call::UpdateItem if !behaviour.conditions_hold => {
             fails(call, StatusCode::BAD_REQUEST, "ConditionalCheckFailedException")
         }
-        Call::UpdateItem | Call::Count | Call::Quota | Call::HandOver | Call::Remove => json(json!({})),
+        Call::Count => json(behaviour.counter.as_ref().map_or_else(|| json!({}), |item| json!({ "Attributes": item }))),
+        Call::UpdateItem | Call::Quota | Call::HandOver | Call::Remove => json(json!({})),
         // Every request waits.
         Call::Look => json(json!({ "Item": { "id": { "S": "mail:1" } } })),
         Call::GetToken => json(json!({ "IdentityId": "us-east-1:identity", "Token": "a.b.c" })),

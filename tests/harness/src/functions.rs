@@ -3,7 +3,8 @@
 use crate::backends::{Backends, Behaviour, OUTBOX};
 use crate::lambda::{Environment, REQUEST_ID};
 use latchkey_audit::Key;
-use latchkey_auth::{Email, MailClass, MailRequest, MailTemplate, Timestamp, Token};
+pub use latchkey_auth::throttle::MOST_FAILURES;
+use latchkey_auth::{DeviceId, DeviceToken, Email, MailClass, MailRequest, MailTemplate, Timestamp, Token, UserId};
 use latchkey_keys::KeyRing;
 use latchkey_outbox::{NONCE_BYTES, lane, seal};
 use latchkey_salting::{SALT_BYTES, Scheme};
@@ -82,6 +83,14 @@ pub fn variables(backends: &Backends) -> HashMap<String, String> {
     ];
     let given = template.map(|(key, value)| (key.to_owned(), value.to_owned()));
     defaults().chain(given).chain(authority).collect()
+}
+
+/// A device token for the account of the stub, if it has this password generation, or for another address.
+#[must_use]
+pub fn device_token(address: &str, generation: u32) -> String {
+    let keys = KeyRing::parse(DEVICE_KEY).expect("a key");
+    let (email, user_id) = (Email::parse(address).expect("an address"), UserId::from_stored("0".repeat(32)));
+    DeviceToken::new(&keys, &email, &user_id, generation, &DeviceId::from_bytes([7; 16])).as_str().to_owned()
 }
 
 /// An event that a function answers with yes, where the stub holds [`account`] and conditions hold.
