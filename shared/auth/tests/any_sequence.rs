@@ -4,8 +4,16 @@
 mod world;
 
 use latchkey_auth::delivery::SendError;
-use latchkey_auth::{Cause, Fault, MAX_RESET_LINKS, Outcome, Reason};
+use latchkey_auth::throttle::{
+    Attempt, CountAttempt, FORGOTTEN_AFTER, MOST_DEVICE_FAILURES, MOST_DEVICE_FAILURES_IN_A_ROW, MOST_FAILURES,
+    Throttle,
+};
+use latchkey_auth::{
+    Cause, ChangePassword, Clock, DeviceToken, Email, Fault, Login, MAX_RESET_LINKS, MOST_VERIFY_TRIES, Outcome,
+    Reason, Requirements, ResetPassword, VerifyUser,
+};
 use proptest::prelude::*;
+use serde_json::json;
 use std::collections::BTreeMap;
 use world::{DONE, HOUR, World, identity};
 
@@ -23,15 +31,18 @@ enum Step {
     VerifyUser {
         who: usize,
         link: usize,
+        password: Option<usize>,
     },
     Login {
         who: usize,
         password: usize,
+        device: usize,
     },
     ChangePassword {
         who: usize,
         old: usize,
         new: usize,
+        device: usize,
     },
     LostPassword {
         who: usize,
@@ -40,6 +51,11 @@ enum Step {
         who: usize,
         link: usize,
         password: usize,
+        device: usize,
+    },
+    /// A stranger guesses nearly a hundred times, with so much time in between that nobody has to wait.
+    PatientStranger {
+        who: usize,
     },
     /// Time passes.
     Wait {
@@ -60,13 +76,20 @@ fn step() -> impl Strategy<Value = Step> {
     let password = || 0..PASSWORDS.len();
     // Of the links that were mailed, the latest ones matter; one choice is a link that never was.
     let link = || 0..4_usize;
+    // Not sent, none yet, and the latest device tokens that were handed out.
+    let device = || 0..5_usize;
     prop_oneof![
         4 => (who.clone(), password()).prop_map(|(who, password)| Step::CreateUser { who, password }),
-        4 => (who.clone(), link()).prop_map(|(who, link)| Step::VerifyUser { who, link }),
-        5 => (who.clone(), password()).prop_map(|(who, password)| Step::Login { who, password }),
-        3 => (who.clone(), password(), password()).prop_map(|(who, old, new)| Step::ChangePassword { who, old, new }),
+        4 => (who.clone(), link(), prop::option::of(password()))
+            .prop_map(|(who, link, password)| Step::VerifyUser { who, link, password }),
+        6 => (who.clone(), password(), device())
+            .prop_map(|(who, password, device)| Step::Login { who, password, device }),
+        3 => (who.clone(), password(), password(), device())
+            .prop_map(|(who, old, new, device)| Step::ChangePassword { who, old, new, device }),
+        1 => who.clone().prop_map(|who| Step::PatientStranger { who }),
         3 => who.clone().prop_map(|who| Step::LostPassword { who }),
-        4 => (who, link(), password()).prop_map(|(who, link, password)| Step::ResetPassword { who, link, password }),
+        4 => (who, link(), password(), device())
+            .prop_map(|(who, link, password, device)| Step::ResetPassword { who, link, password, device }),
         4 => prop_oneof![Just(2), Just(61), Just(20 * 60), Just(HOUR + 1), Just(DAY + 1)]
             .prop_map(|seconds| Step::Wait { seconds }),
         1 => (0..2_u32).prop_map(|from_call| Step::TableFails { from_call }),
@@ -80,12 +103,28 @@ fn step() -> impl Strategy<Value = Step> {
 struct Account {
     password: usize,
     verified: bool,
+    /// The number of passwords that replaced another one.
+    generation: u32,
+    /// The failures of known devices with this password.
+    device_failures: u32,
+    /// The passwords that were tried with the verification link.
+    tries: u32,
     /// Tells accounts that had the same address apart.
     serial: usize,
     /// A link with its expiry.
     verify: Option<(String, u64)>,
     /// The reset links that are out, with their expiry, the newest first.
     resets: Vec<(String, u64)>,
+}
+
+/// A device token that was handed out.
+#[derive(Clone, Debug)]
+struct Token {
+    text: String,
+    who: usize,
+    serial: usize,
+    generation: u32,
+    device: usize,
 }
 
 #[derive(Default)]
@@ -95,6 +134,12 @@ struct Model {
     accounts: BTreeMap<usize, Account>,
     /// Every link that was ever mailed to an address, the latest first.
     links: Vec<String>,
+    /// Every device token that was handed out, the latest first.
+    tokens: Vec<Token>,
+    /// The failures in a row of each device.
+    rows: Vec<u32>,
+    /// The failures at each address since the last new password, but those of known devices.
+    failures: [u32; EMAILS.len()],
     /// The identity of each account that has logged in.
     identities: BTreeMap<usize, String>,
     table_fails_from: Option<u32>,
@@ -106,6 +151,65 @@ impl Model {
     /// The link that a step chooses: one of the latest three that were mailed, or one that never was.
     fn link(&self, choice: usize) -> String {
         self.links.get(choice).cloned().unwrap_or_else(|| "a-link-that-nobody-was-mailed".to_owned())
+    }
+
+    /// The token that a step chooses; `None` if the field is not sent.
+    fn token(&self, choice: usize) -> Option<String> {
+        (choice > 0)
+            .then(|| self.tokens.get(choice.wrapping_sub(2)).map(|token| token.text.clone()).unwrap_or_default())
+    }
+
+    /// The device, if this token makes it a known one at this address.
+    fn known(&self, who: usize, token: Option<&str>) -> Option<usize> {
+        let account = self.accounts.get(&who)?;
+        let token = self.tokens.iter().find(|known| Some(&*known.text) == token)?;
+        let fits = (token.who, token.serial, token.generation) == (who, account.serial, account.generation);
+        let trusted =
+            account.device_failures < MOST_DEVICE_FAILURES && self.rows[token.device] < MOST_DEVICE_FAILURES_IN_A_ROW;
+        (fits && trusted).then_some(token.device)
+    }
+
+    /// Whether an attempt from no known device is told nothing.
+    fn closed(&self, who: usize, known: Option<usize>) -> bool {
+        known.is_none() && self.failures[who] >= MOST_FAILURES
+    }
+
+    /// Counts an attempt as a failure, which a success takes back.
+    fn count(&mut self, who: usize, known: Option<usize>) {
+        match known {
+            Some(device) => self.rows[device] += 1,
+            None => self.failures[who] += 1,
+        }
+    }
+
+    fn succeed(&mut self, who: usize, known: Option<usize>) {
+        match known {
+            Some(device) => self.rows[device] = 0,
+            None => self.failures[who] -= 1,
+        }
+    }
+
+    /// Counts a failure of a known device on its account.
+    fn fail(&mut self, who: usize, known: Option<usize>) {
+        if let (Some(_), Some(account)) = (known, self.accounts.get_mut(&who)) {
+            account.device_failures += 1;
+        }
+    }
+
+    /// Holds the token of an answer against what it should be.
+    fn keep_token(&mut self, who: usize, sent: Option<&str>, known: Option<usize>, handed_out: Option<&DeviceToken>) {
+        assert_eq!(handed_out.is_some(), sent.is_some(), "only for callers that send the field");
+        let Some(text) = handed_out.map(|token| token.as_str().to_owned()) else { return };
+        let device = known.unwrap_or_else(|| {
+            self.rows.push(0);
+            self.rows.len() - 1
+        });
+        let account = &self.accounts[&who];
+        let token = Token { text, who, serial: account.serial, generation: account.generation, device };
+        match self.tokens.iter().find(|former| former.text == token.text) {
+            Some(former) => assert_eq!(former.device, token.device),
+            None => self.tokens.insert(0, token),
+        }
     }
 
     fn refused<T>(answer: &Outcome<T>, reason: Reason) {
@@ -167,17 +271,35 @@ impl Run {
                 self.model.mailer_refuses = true;
                 return;
             }
+            Step::PatientStranger { who } => {
+                // No hash is needed for what the throttle counts.
+                let email = Email::parse(EMAILS[who]).expect("an address");
+                self.world.services.declare(Login::NEEDS);
+                for _guess in 1..MOST_FAILURES {
+                    let guess = self.world.count_attempt(Throttle::Password(&email), self.world.now()).await;
+                    self.model.failures[who] += u32::from(matches!(guess, Ok(Attempt::Counted { .. })));
+                    self.world.clock.advance(FORGOTTEN_AFTER);
+                    self.model.now += FORGOTTEN_AFTER;
+                }
+                return;
+            }
             _ => {}
         }
         self.break_things();
         match step {
             Step::CreateUser { who, password } => self.create_user(who, password).await,
-            Step::VerifyUser { who, link } => self.verify_user(who, link).await,
-            Step::Login { who, password } => self.login(who, password).await,
-            Step::ChangePassword { who, old, new } => self.change_password(who, old, new).await,
+            Step::VerifyUser { who, link, password } => self.verify_user(who, link, password).await,
+            Step::Login { who, password, device } => self.login(who, password, device).await,
+            Step::ChangePassword { who, old, new, device } => self.change_password(who, old, new, device).await,
             Step::LostPassword { who } => self.lost_password(who).await,
-            Step::ResetPassword { who, link, password } => self.reset_password(who, link, password).await,
-            Step::Wait { .. } | Step::TableFails { .. } | Step::OutboxFails | Step::MailerRefuses => {}
+            Step::ResetPassword { who, link, password, device } => {
+                self.reset_password(who, link, password, device).await;
+            }
+            Step::Wait { .. }
+            | Step::TableFails { .. }
+            | Step::OutboxFails
+            | Step::MailerRefuses
+            | Step::PatientStranger { .. } => {}
         }
         self.compare();
     }
@@ -190,6 +312,10 @@ impl Run {
             if let (Some(stored), Some(expected)) = (stored, expected) {
                 assert_eq!(stored.verified, expected.verified);
                 assert_eq!(stored.resets.len(), expected.resets.len());
+                assert_eq!(
+                    (stored.password_generation, stored.device_failures, stored.verify_tries),
+                    (expected.generation, expected.device_failures, expected.tries)
+                );
             }
         }
     }
@@ -208,6 +334,9 @@ impl Run {
             let account = Account {
                 password,
                 verified: false,
+                generation: 0,
+                device_failures: 0,
+                tries: 0,
                 serial: self.model.serials,
                 // Nobody knows the link of a mail that was not sent.
                 verify: link.map(|token| (token, self.model.now + DAY)),
@@ -224,9 +353,13 @@ impl Run {
         }
     }
 
-    async fn verify_user(&mut self, who: usize, link: usize) {
+    async fn verify_user(&mut self, who: usize, link: usize, password: Option<usize>) {
         let token = self.model.link(link);
-        let answer = self.world.call_verify_user(EMAILS[who], &token).await;
+        let mut payload = json!({ "email": EMAILS[who], "verify": token });
+        if let Some(password) = password {
+            payload["password"] = json!(PASSWORDS[password]);
+        }
+        let answer = self.world.call::<VerifyUser>(payload).await;
         self.mend_things();
         if table_failed(&answer) {
             return;
@@ -235,18 +368,39 @@ impl Run {
         let now = self.model.now;
         let account = self.model.accounts.get_mut(&who);
         match account.filter(|account| account.verify.as_ref().is_some_and(|(is, end)| *is == token && now < *end)) {
+            Some(account) if account.verified => assert_eq!(answer, DONE),
+            Some(account) if account.tries >= MOST_VERIFY_TRIES => Model::refused(&answer, Reason::InvalidToken),
             Some(account) => {
-                assert_eq!(answer, DONE);
-                account.verified = true;
+                account.tries += u32::from(password.is_some());
+                if password.is_some_and(|password| password != account.password) {
+                    Model::refused(&answer, Reason::InvalidCredentials);
+                } else {
+                    assert_eq!(answer, DONE);
+                    account.verified = true;
+                    account.tries = 0;
+                }
             }
             None => assert!(matches!(answer.reason(), Some(Reason::InvalidToken | Reason::TooManyAttempts))),
         }
     }
 
-    async fn login(&mut self, who: usize, password: usize) {
-        let answer = self.world.call_login(EMAILS[who], PASSWORDS[password]).await;
+    /// Counts the attempt that the last call made, if it was counted. Returns whether the right password is told so.
+    fn count(&mut self, who: usize, known: Option<usize>) -> bool {
+        let closed = self.model.closed(who, known);
+        if self.world.record.borrow().attempt.is_some() {
+            self.model.count(who, known);
+        }
+        !closed
+    }
+
+    async fn login(&mut self, who: usize, password: usize, device: usize) {
+        let sent = self.model.token(device);
+        let known = self.model.known(who, sent.as_deref());
+        let payload = json!({ "email": EMAILS[who], "password": PASSWORDS[password], "device": sent });
+        let answer = self.world.call::<Login>(payload).await;
         self.mend_things();
         let _ = self.read_mails().await;
+        let open = self.count(who, known);
         if table_failed(&answer) {
             return;
         }
@@ -254,7 +408,7 @@ impl Run {
         if answer.reason() == Some(Reason::TooManyAttempts) {
             return;
         }
-        match self.model.accounts.get(&who).filter(|account| account.password == password) {
+        match self.model.accounts.get(&who).filter(|account| open && account.password == password) {
             Some(account) if account.verified => {
                 // Always the same identity for an account, and never another account's.
                 let serial = account.serial;
@@ -262,33 +416,66 @@ impl Run {
                 assert_eq!(first, identity(&answer));
                 let others = self.model.identities.iter().filter(|(other, _)| **other != serial);
                 assert!(others.into_iter().all(|(_, other)| other != identity(&answer)));
+                self.model.succeed(who, known);
+                let Outcome::Success(success) = &answer else { panic!("{answer:?}") };
+                self.model.keep_token(who, sent.as_deref(), known, success.device.as_ref());
             }
-            Some(_) => Model::refused(&answer, Reason::NotVerified),
-            None => Model::refused(&answer, Reason::InvalidCredentials),
+            Some(_) => {
+                Model::refused(&answer, Reason::NotVerified);
+                self.model.succeed(who, known);
+            }
+            None => {
+                Model::refused(&answer, Reason::InvalidCredentials);
+                self.model.fail(who, known);
+            }
         }
     }
 
-    async fn change_password(&mut self, who: usize, old: usize, new: usize) {
-        let answer = self.world.call_change_password(EMAILS[who], PASSWORDS[old], PASSWORDS[new]).await;
+    async fn change_password(&mut self, who: usize, old: usize, new: usize, device: usize) {
+        let sent = self.model.token(device);
+        let known = self.model.known(who, sent.as_deref());
+        let payload = json!({
+            "email": EMAILS[who], "oldPassword": PASSWORDS[old], "newPassword": PASSWORDS[new], "device": sent,
+        });
+        let answer = self.world.call::<ChangePassword>(payload).await;
         let outbox_failed = self.mend_things();
         let (mails, _) = self.read_mails().await;
+        let open = self.count(who, known);
         if table_failed(&answer) {
             return;
         }
         let answer = answer.expect("no other fault");
         if answer.reason() == Some(Reason::TooManyAttempts) {
             assert_eq!(mails, 0);
+            if self.world.record.borrow().attempt.is_some() {
+                // The password was right, and the changes of this hour are used up.
+                self.model.succeed(who, known);
+            }
             return;
         }
-        match self.model.accounts.get_mut(&who).filter(|account| account.password == old) {
+        match self.model.accounts.get_mut(&who).filter(|account| open && account.password == old) {
             Some(account) if account.verified => {
                 assert_eq!(answer.reason(), None);
                 assert_eq!(mails, usize::from(!outbox_failed), "the owner hears of it");
                 // Changes void no reset link.
                 account.password = new;
+                account.generation += 1;
+                account.device_failures = 0;
+                self.model.failures[who] = 0;
+                if let Some(device) = known {
+                    self.model.rows[device] = 0;
+                }
+                let Outcome::Success(success) = &answer else { panic!("{answer:?}") };
+                self.model.keep_token(who, sent.as_deref(), known, success.device.as_ref());
             }
-            Some(_) => Model::refused(&answer, Reason::NotVerified),
-            None => Model::refused(&answer, Reason::InvalidCredentials),
+            Some(_) => {
+                Model::refused(&answer, Reason::NotVerified);
+                self.model.succeed(who, known);
+            }
+            None => {
+                Model::refused(&answer, Reason::InvalidCredentials);
+                self.model.fail(who, known);
+            }
         }
     }
 
@@ -313,9 +500,10 @@ impl Run {
         }
     }
 
-    async fn reset_password(&mut self, who: usize, link: usize, password: usize) {
-        let token = self.model.link(link);
-        let answer = self.world.call_reset_password(EMAILS[who], &token, PASSWORDS[password]).await;
+    async fn reset_password(&mut self, who: usize, link: usize, password: usize, device: usize) {
+        let (token, sent) = (self.model.link(link), self.model.token(device));
+        let payload = json!({ "email": EMAILS[who], "lost": token, "password": PASSWORDS[password], "device": sent });
+        let answer = self.world.call::<ResetPassword>(payload).await;
         let outbox_failed = self.mend_things();
         let (mails, _) = self.read_mails().await;
         if table_failed(&answer) {
@@ -329,9 +517,20 @@ impl Run {
                 assert_eq!(answer.reason(), None);
                 assert_eq!(mails, usize::from(!outbox_failed), "the owner hears of it");
                 account.password = password;
+                account.generation += 1;
+                account.device_failures = 0;
+                account.tries = 0;
+                if !account.verified {
+                    // The account of a stranger, perhaps, ends here.
+                    self.model.serials += 1;
+                    account.serial = self.model.serials;
+                }
                 account.verified = true;
                 account.verify = None;
                 account.resets.clear();
+                self.model.failures[who] = 0;
+                let Outcome::Success(success) = &answer else { panic!("{answer:?}") };
+                self.model.keep_token(who, sent.as_deref(), None, success.device.as_ref());
             }
             None => assert!(matches!(answer.reason(), Some(Reason::InvalidToken | Reason::TooManyAttempts))),
         }
@@ -372,15 +571,22 @@ async fn the_model_is_reached_everywhere() {
     let create_user = Step::CreateUser { who: 0, password: 0 };
     for step in [
         create_user.clone(),
-        Step::VerifyUser { who: 1, link: 0 },
-        Step::VerifyUser { who: 0, link: 0 },
-        Step::Login { who: 0, password: 0 },
+        Step::VerifyUser { who: 1, link: 0, password: None },
+        Step::VerifyUser { who: 0, link: 0, password: Some(1) },
+        Step::VerifyUser { who: 0, link: 0, password: Some(0) },
+        Step::Login { who: 0, password: 0, device: 0 },
+        Step::Login { who: 0, password: 0, device: 1 },
         Step::Wait { seconds: 61 },
         Step::LostPassword { who: 0 },
-        Step::ResetPassword { who: 1, link: 0, password: 1 },
-        Step::ResetPassword { who: 0, link: 0, password: 1 },
-        Step::Login { who: 0, password: 1 },
-        Step::ChangePassword { who: 0, old: 1, new: 2 },
+        Step::ResetPassword { who: 1, link: 0, password: 1, device: 0 },
+        Step::ResetPassword { who: 0, link: 0, password: 1, device: 1 },
+        Step::Login { who: 0, password: 1, device: 2 },
+        // Closed to others, and not to this device.
+        Step::PatientStranger { who: 0 },
+        Step::Login { who: 0, password: 0, device: 0 },
+        Step::Login { who: 0, password: 1, device: 0 },
+        Step::Login { who: 0, password: 1, device: 2 },
+        Step::ChangePassword { who: 0, old: 1, new: 2, device: 2 },
         Step::Wait { seconds: HOUR },
         create_user,
     ] {
@@ -389,5 +595,8 @@ async fn the_model_is_reached_everywhere() {
     let account = &run.model.accounts[&0];
     assert!(account.verified && account.password == 2);
     assert_eq!(run.model.identities.len(), 1);
+    assert_eq!(run.model.failures, [0, 0], "the account was closed, and the change reopened it");
+    let devices: Vec<_> = run.model.tokens.iter().map(|token| (token.device, token.generation)).collect();
+    assert_eq!(devices, [(1, 2), (1, 1), (0, 0)], "the latest token first");
     assert_eq!(run.world.call_login(EMAILS[0], PASSWORDS[2]).await.expect("no fault").reason(), None);
 }

@@ -131,6 +131,7 @@ impl MarkVerified for MemoryServices {
             let same = user.verification.as_ref() == Some(seen);
             if same {
                 user.verified = true;
+                user.verify_tries = 0;
                 if let PendingVerification::Plain(token) = seen {
                     user.verification = Some(PendingVerification::Hashed { token: token.hash(), expires_at: until });
                 }
