@@ -154,6 +154,21 @@ async fn the_owner_hears_of_wrong_passwords_when_the_waiting_begins_and_for_nobo
 }
 
 #[tokio::test]
+async fn whoever_keeps_guessing_causes_one_notice_a_day() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    drop(world.mails().await);
+    let (began, mut sent) = (world.now(), 0);
+    // Below a hundred failures, after which there is a notice of another kind.
+    while world.now().since(began) < 20 * HOUR {
+        world.attempt_until_throttled(ADA).await;
+        world.clock.advance(LONGEST_WAIT + 1);
+        sent += world.mails().await.len();
+    }
+    assert_eq!(sent, 1);
+}
+
+#[tokio::test]
 async fn a_mailbox_that_nobody_has_proven_hears_of_no_attempts() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
