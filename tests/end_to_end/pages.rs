@@ -5,6 +5,7 @@
 
 use crate::account::{Account, address};
 use crate::browser::Browser;
+use crate::limits::make_the_wait_long;
 use crate::service::{Service, target};
 use fantoccini::Locator;
 use harness::statistics::median;
@@ -130,6 +131,34 @@ async fn a_person_gets_from_sign_up_to_a_changed_and_a_reset_password_by_pages_a
     browser.see("article").await;
     browser.picture("inbox").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_browser_that_logged_in_before_gets_in_while_strangers_make_all_others_wait() {
+    let service = Service::running();
+    let ada = Account::verified(&service, "known").await;
+    let [known, unknown] = [Browser::start().await, Browser::start().await];
+    let log_in = async |browser: &Browser| {
+        browser.open(&service.page("login.html")).await;
+        browser.fill("#email", &ada.email).await;
+        browser.fill("#password", &ada.password).await;
+        browser.click("#submit:enabled").await;
+    };
+    log_in(&known).await;
+    known.see("#signed-in:not([hidden])").await;
+    known.click("#sign-out").await;
+    let kept = known.run("return Object.keys(localStorage)").await;
+    assert_eq!(kept.as_array().map(Vec::len), Some(1), "one token");
+    assert!(!kept.to_string().contains('@'), "under no address: {kept}");
+
+    make_the_wait_long(&service, &ada.email).await;
+    log_in(&unknown).await;
+    unknown.see("#result[data-state=refused][data-reason=too_many_attempts]").await;
+    log_in(&known).await;
+    known.see("#signed-in:not([hidden])").await;
+    for browser in [&known, &unknown] {
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! A login takes the steps of the real one, in the same order: a page gets anonymous credentials from Cognito;
 //! Lambda finds an environment; the function counts the attempt while it reads the account, hashes, and gets the token while it
-//! clears the count; the page exchanges the token for credentials. Each of these meets its quota.
+//! counts the success; the page exchanges the token for credentials. Each of these meets its quota.
 
 use crate::fleet::{Client, Fleet, Full};
 use crate::load::{Load, arrivals};

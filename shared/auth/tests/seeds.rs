@@ -1,7 +1,9 @@
-//! The fuzzer's checks of payloads and of range services' answers (`fuzz/README.md`), with its seeds, on every run.
+//! The fuzzer's checks of payloads, device tokens and range services' answers (`fuzz/README.md`), with its seeds, on every run.
 
 #[path = "../../../fuzz/checks/breached_range.rs"]
 mod breached_range;
+#[path = "../../../fuzz/checks/device_token.rs"]
+mod device_token;
 #[path = "../../../fuzz/checks/payload.rs"]
 mod payload;
 #[path = "../../../fuzz/checks/seeds.rs"]
@@ -30,5 +32,12 @@ fn every_range_among_the_fuzzers_seeds_is_read_by_the_rules() {
     for (name, text) in seeds::of("breached_range") {
         let holds = breached_range::check(&text);
         assert!(holds || !found(&name), "{name}");
+    }
+}
+
+#[test]
+fn of_the_device_tokens_among_the_fuzzers_seeds_the_one_is_read_that_this_service_made() {
+    for (name, text) in seeds::of("device_token") {
+        assert_eq!(device_token::check(&text), name == "read", "{name}");
     }
 }
