@@ -252,8 +252,8 @@ async fn the_table_counts_attempts_as_the_model_does() {
         assert_eq!(taken, model.count_attempt(address, now).await, "step {step}");
         // Counted apart. The device wears out on the way.
         assert_eq!(users.count_attempt(device, now).await, model.count_attempt(device, now).await, "step {step}");
-        let token = Throttle::ResetToken(&email);
-        assert_eq!(users.count_attempt(token, now).await, model.count_attempt(token, now).await, "step {step}");
+        let reset = Throttle::ResetToken(&email);
+        assert_eq!(users.count_attempt(reset, now).await, model.count_attempt(reset, now).await, "step {step}");
         // Some attempts were right.
         if step % 7 == 2 {
             for throttle in [address, device] {
@@ -419,6 +419,14 @@ async fn an_account_that_was_brought_along_unverified_is_not_replaced_by_a_sign_
     let before = item(&service, &email).await;
     assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(false));
     assert_eq!(item(&service, &email).await, before);
+    // Nor one with a hash of the sample.
+    let samples = self::email("brought");
+    let hash = StoredHash::Legacy(LegacyHash { hash: "theirs".to_owned(), salt: "salt".to_owned() });
+    assert_eq!(
+        users.import(&ImportedUser { email: samples.clone(), password: hash, ..user }).await,
+        Ok(Imported::Written)
+    );
+    assert_eq!(users.add_user(&new_user(&samples, "verify")).await, Ok(false));
     // Nor one that was brought by a version that did not note it.
     let mut former = before;
     former.remove("importedAt");

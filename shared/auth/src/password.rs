@@ -169,7 +169,7 @@ where
                 // The device's own limit has counted this failure as well.
                 let _ = audit.step(Step::Failure, counted).await;
             }
-            if device.is_none() && failures + 1 == MOST_FAILURES {
+            if device.is_none() && failures.saturating_add(1) == MOST_FAILURES {
                 notify_owner(services, audit, email, user.as_ref(), MailTemplate::PasswordClosed, now).await;
             } else if number == FREE_ATTEMPTS {
                 notify_owner(services, audit, email, user.as_ref(), MailTemplate::WrongPasswords, now).await;

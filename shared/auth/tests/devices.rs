@@ -2,9 +2,7 @@
 
 mod world;
 
-use latchkey_auth::throttle::{
-    FREE_ATTEMPTS, LONGEST_WAIT, MOST_DEVICE_FAILURES, MOST_DEVICE_FAILURES_IN_A_ROW, MOST_FAILURES,
-};
+use latchkey_auth::throttle::{FREE_ATTEMPTS, LONGEST_WAIT};
 use latchkey_auth::{Email, Login, MailTemplate, Outcome, Reason, User, UserId};
 use latchkey_keys::{Key, KeyRing};
 use latchkey_salting::StoredHash;
@@ -13,6 +11,11 @@ use world::{ADA, DONE, HOUR, OTHER, PASSWORD, World, device, identity, legacy_us
 
 const NOBODY: &str = "nobody@example.com";
 const THIRD: &str = "tr0ub4dor and three";
+
+// Written out once more, so that none of them changes unseen.
+const MOST_FAILURES: u32 = 100;
+const MOST_DEVICE_FAILURES: u32 = 100;
+const MOST_DEVICE_FAILURES_IN_A_ROW: u32 = 10;
 
 impl World {
     /// Fails at an address, from no known device, until so many attempts were checked, however long it takes.
@@ -263,7 +266,7 @@ async fn an_address_without_an_account_closes_alike() {
 async fn an_unverified_account_closes_alike_and_does_not_say_that_it_is_not_verified() {
     let world = World::default();
     world.create_user(ADA, PASSWORD).await.expect("no fault");
-    for _login in 0..MOST_FAILURES + 1 {
+    for _login in 0..=MOST_FAILURES {
         assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::NotVerified), "no failures");
         world.clock.advance(LONGEST_WAIT + 1);
     }
@@ -313,6 +316,18 @@ async fn a_new_password_reopens_a_closed_account() {
         world.fail_as_a_stranger(ADA, MOST_FAILURES - 1).await;
         identity(&world.login(ADA, THIRD).await);
     }
+}
+
+#[tokio::test]
+async fn failures_are_remembered_for_400_days_after_the_latest_attempt() {
+    const DAYS: u64 = 400 * 24 * HOUR;
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    world.fail_as_a_stranger(ADA, MOST_FAILURES).await;
+    world.clock.advance(DAYS - HOUR);
+    assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+    world.clock.advance(DAYS + 1);
+    identity(&world.login(ADA, PASSWORD).await);
 }
 
 #[tokio::test]

@@ -233,6 +233,7 @@ mod tests {
         assert_eq!(with(&[]).table().unwrap_err().key, "DDB_TABLE");
         assert_eq!(with(&[("EMAIL_SOURCE", "")]).sender().unwrap_err().key, "EMAIL_SOURCE");
         assert_eq!(with(&[("AUDIT_KEY", "AAAA")]).audit_key().unwrap_err().key, "AUDIT_KEY");
+        assert_eq!(with(&[("DEVICE_KEY", "a:AAAA")]).device_keys().unwrap_err().key, "DEVICE_KEY");
         // A default that went missing on the way is no reason to guess one.
         assert_eq!(with(&[]).password_scheme().unwrap_err().key, "PASSWORD_HASH");
         assert_eq!(with(&[]).password_min_length().unwrap_err().key, "PASSWORD_MIN_LENGTH");

@@ -86,6 +86,10 @@ pub fn variables(backends: &Backends) -> HashMap<String, String> {
 }
 
 /// A device token for the account of the stub, if it has this password generation, or for another address.
+///
+/// # Panics
+///
+/// If the address is none.
 #[must_use]
 pub fn device_token(address: &str, generation: u32) -> String {
     let keys = KeyRing::parse(DEVICE_KEY).expect("a key");
