@@ -17,8 +17,8 @@ code_bucket=$(of_stack CodeBucket)
 # --- functions --------------------------------------------------------------------------------------------------
 
 if [ "$ARCHITECTURE" = arm64 ]; then build_functions --arm64; else build_functions; fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+private_folder
+work=$PRIVATE
 
 # The key of a function's code, named by the hash of the binary: a zip's own hash changes with its time stamps.
 code_key() { # package

@@ -45,6 +45,14 @@ long() { # what it is, file, command...
   return $status
 }
 
+# Sets PRIVATE, a folder that only this user can read. It is removed when the script ends, however it ends.
+PRIVATE=
+private_folder() {
+  [ -z "$PRIVATE" ] || return 0
+  PRIVATE=$(mktemp -d)
+  trap 'rm -rf "$PRIVATE"' EXIT
+}
+
 TARGET=${CARGO_TARGET_DIR:-target}
 
 # How the functions are built: "lambda", as they are deployed on AWS, or "host", the debug build of this machine, which the local
@@ -165,6 +173,8 @@ read_options() {
 
 # shellcheck source=scripts/stack.sh
 . scripts/stack.sh
+# shellcheck source=scripts/keys.sh
+. scripts/keys.sh
 
 # Checks the configuration and the credentials, and sets a variable for each setting; FUNCTIONS is a line for each function, its
 # name in the stack and its package.

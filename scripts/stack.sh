@@ -85,7 +85,7 @@ current_code() {
 # Creates the stack or updates it with the settings, with what was there before it (EXISTING_...) and with these code keys.
 # Says "nothing to change" where it is so.
 apply_stack() { # NAMECode=key...
-  local parameters code_bucket key audit_key
+  local code_bucket key
   settle
   case $(of_stack status) in
     # The template is read from the code bucket, and the bucket is the stack's own.
@@ -97,16 +97,18 @@ apply_stack() { # NAMECode=key...
   if ! aws s3api head-object --bucket "$code_bucket" --key "$key" >/dev/null 2>&1; then
     aws s3api put-object --bucket "$code_bucket" --key "$key" --body template.yaml >/dev/null
   fi
-  # The key of the audit trail is drawn for a stack that has none, and kept in one that has.
-  audit_key=AuditKey
-  [ -n "$(of_stack AuditKey)" ] || audit_key=AuditKey=$(head -c 32 /dev/urandom | base64)
-  parameters=$(latchkey parameters "$CONFIG" template.yaml "ExistingTable=$EXISTING_TABLE" \
-    "ExistingIdentityPool=$EXISTING_IDENTITY_POOL" "ExistingSender=$EXISTING_SENDER" "$@" "$audit_key") || exit 1
+  prepare_keys
+  # The parameters hold keys: they go by a file.
+  (umask 077 && latchkey parameters "$CONFIG" template.yaml "ExistingTable=$EXISTING_TABLE" \
+    "ExistingIdentityPool=$EXISTING_IDENTITY_POOL" "ExistingSender=$EXISTING_SENDER" "$@" "${KEY_ARGUMENTS[@]}" \
+    >"$PRIVATE/parameters.json") || exit 1
   # The endpoint of S3 with the bucket in the path: the local cloud understands no other form.
   if change_stack update-stack --template-url "${AWS_ENDPOINT_URL:-https://s3.$REGION.amazonaws.com}/$code_bucket/$key" \
-    --capabilities CAPABILITY_IAM --parameters "$parameters"; then
+    --capabilities CAPABILITY_IAM --parameters "file://$PRIVATE/parameters.json"; then
     say "stack $STACK: done"
   else
     say "stack $STACK: nothing to change"
   fi
+  # The stack has them now, and keeps them.
+  rm -rf "$PRIVATE/keys" "$PRIVATE/parameters.json"
 }

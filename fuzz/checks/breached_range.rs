@@ -1,7 +1,7 @@
 //! What holds for any answer of a range service, which is somebody else's.
 
 use futures_util::FutureExt;
-use latchkey_audit::Key;
+use latchkey_audit::AuditKeys;
 use latchkey_auth::services::CompromisedPasswords;
 use latchkey_auth::{AuditTrail, Email, Fault, NewPassword, PasswordPolicy, is_compromised};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) fn check(range: &str) -> bool {
 }
 
 fn holds(range: &str, password: &NewPassword) -> bool {
-    let key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").expect("a key");
-    let audit = AuditTrail::new("createUser", &key, || Duration::ZERO);
+    let keys = AuditKeys::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").expect("a key");
+    let audit = AuditTrail::new("createUser", &keys, || Duration::ZERO);
     is_compromised(password, &Answering(range), &audit).now_or_never().expect("it waits for nothing")
 }

@@ -217,8 +217,9 @@ async fn line(guest: &Caller, operation: &str, payload: &Value, nonces: &mut BTr
     let fields = line.as_object_mut().unwrap();
     fields.remove("requestId").unwrap();
     let sealed = fields.remove("audit").unwrap();
-    // Its 24 bytes stand in front, as 32 characters.
-    assert!(nonces.insert(text(&json!({ "audit": sealed }), "audit")[..32].to_owned()), "a nonce is never used again");
+    // Its 24 bytes stand as 32 characters after the nine of the key's identifier.
+    let nonce = text(&json!({ "audit": sealed }), "audit")[9..41].to_owned();
+    assert!(nonces.insert(nonce), "a nonce is never used again");
     (line, sealed.as_str().unwrap().len())
 }
 

@@ -1,7 +1,7 @@
 //! Takes the records of a batch through the rules of delivery, one after the other.
 
 use crate::stream::{Batch, Item, Record, answer};
-use latchkey_audit::{AuditRecord, Key, NONCE_BYTES};
+use latchkey_audit::{AuditKeys, AuditRecord, NONCE_BYTES};
 use latchkey_auth::delivery::{Delivery, DeliverySettings, MailBudget, SendMail, deliver};
 use latchkey_auth::throttle::MailQuota;
 use latchkey_auth::{Cause, Clock, Entropy, Fault, MailRequest};
@@ -44,7 +44,7 @@ pub(crate) trait Delivers:
 pub(crate) struct DeliverMail<S> {
     services: S,
     keys: KeyRing,
-    audit_key: Key,
+    audit_keys: AuditKeys,
 }
 
 /// What became of the requests of a batch.
@@ -87,7 +87,7 @@ impl<S: Delivers> DeliverMail<S> {
             outcome: "undelivered",
             reason: Some(request.class.as_str()),
             cause: Some(cause.as_str().to_owned()),
-            account: Some(self.audit_key.account(request.to.as_str())),
+            account: Some(self.audit_keys.account(request.to.as_str())),
             ..AuditRecord::default()
         }
     }
@@ -104,7 +104,7 @@ impl<S: Delivers> Handler for DeliverMail<S> {
         Self: 'a;
 
     fn start(settings: &Settings<'_>) -> Result<Self, S::StartError> {
-        Ok(Self { services: S::start(settings)?, keys: settings.mail_keys()?, audit_key: settings.audit_key()? })
+        Ok(Self { services: S::start(settings)?, keys: settings.mail_keys()?, audit_keys: settings.audit_keys()? })
     }
 
     fn notes(&self) -> Self::Notes<'_> {
@@ -139,7 +139,7 @@ impl<S: Delivers> Handler for DeliverMail<S> {
         let undelivered = notes.undelivered.into_inner().into_iter().map(|record| {
             let mut nonce = [0; NONCE_BYTES];
             SystemEntropy.fill(&mut nonce);
-            let audit = Some(self.audit_key.seal(&record, handled.request_id, nonce));
+            let audit = Some(self.audit_keys.seal(&record, handled.request_id, nonce));
             Report { outcome: record.outcome, reason: record.reason, audit, counts: BTreeMap::new() }
         });
         std::iter::once(batch).chain(undelivered).collect()
@@ -315,8 +315,8 @@ mod tests {
         assert_eq!(answer, none_left());
         let lines: Vec<_> = reports.iter().map(|report| report.outcome).collect();
         assert_eq!(lines, ["done", "undelivered"]);
-        let opened = handler.audit_key.open(reports[1].audit.as_deref().unwrap(), "id").unwrap();
-        assert_eq!(opened["account"], handler.audit_key.account("ada@example.com"));
+        let opened = handler.audit_keys.open(reports[1].audit.as_deref().unwrap(), "id").unwrap();
+        assert_eq!(opened["account"], handler.audit_keys.account("ada@example.com"));
         assert_eq!(opened["cause"], "MessageRejected");
         assert_eq!(opened["reason"], "reset");
 

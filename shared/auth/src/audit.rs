@@ -7,7 +7,7 @@
 use crate::account::email::Email;
 use crate::fault::Fault;
 use crate::refusal::Reason;
-use latchkey_audit::{AuditRecord, Key};
+use latchkey_audit::{AuditKeys, AuditRecord};
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
@@ -109,17 +109,17 @@ impl Step {
 
 /// Collects the record of one call.
 pub struct AuditTrail<'a> {
-    key: &'a Key,
+    keys: &'a AuditKeys,
     elapsed: Box<dyn Fn() -> Duration + 'a>,
     record: RefCell<AuditRecord>,
 }
 
 impl<'a> AuditTrail<'a> {
-    /// Starts the record of a call to this operation. `key` names the account, and `elapsed` is a stopwatch: the time
+    /// Starts the record of a call to this operation. `keys` name the account, and `elapsed` is a stopwatch: the time
     /// since any fixed moment.
-    pub fn new(operation: &'static str, key: &'a Key, elapsed: impl Fn() -> Duration + 'a) -> Self {
+    pub fn new(operation: &'static str, keys: &'a AuditKeys, elapsed: impl Fn() -> Duration + 'a) -> Self {
         let record = AuditRecord { operation, ..AuditRecord::default() };
-        Self { key, elapsed: Box::new(elapsed), record: RefCell::new(record) }
+        Self { keys, elapsed: Box::new(elapsed), record: RefCell::new(record) }
     }
 
     /// The record as it stands.
@@ -160,7 +160,7 @@ impl<'a> AuditTrail<'a> {
 
     /// Notes which address the call is about, whether or not it has an account.
     pub(crate) fn account(&self, email: &Email) {
-        self.record.borrow_mut().account = Some(self.key.account(email.as_str()));
+        self.record.borrow_mut().account = Some(self.keys.account(email.as_str()));
     }
 
     /// Notes what the answer omits.

@@ -4,7 +4,7 @@
 //! it needs as environment variables of the same names, defaults included: the schema is the only place that has them. A
 //! function with a missing or invalid setting logs its name at the start and does not serve.
 
-use latchkey_audit::Key;
+use latchkey_audit::AuditKeys;
 use latchkey_auth::delivery::MailBudgets;
 use latchkey_auth::{PasswordPolicy, SignUp};
 use latchkey_keys::KeyRing;
@@ -81,8 +81,7 @@ impl<'a> Settings<'a> {
     }
 
     fn keys(&self, key: &'static str) -> Result<KeyRing, InvalidSetting> {
-        let invalid = InvalidSetting { key, expected: "one or two keys as ID:KEY, each 32 bytes as base64" };
-        self.get(key).and_then(|text| KeyRing::parse(&text).ok()).ok_or(invalid)
+        self.get(key).and_then(|text| KeyRing::parse(&text).ok()).ok_or(invalid_keys(key))
     }
 
     /// How many mails the whole service may send in an hour.
@@ -109,10 +108,10 @@ impl<'a> Settings<'a> {
         self.page("RESET_PAGE")
     }
 
-    /// The key that seals audit records. `init.sh` generates it; it is not a setting of `config.json`.
-    pub fn audit_key(&self) -> Result<Key, InvalidSetting> {
-        const INVALID: InvalidSetting = InvalidSetting { key: "AUDIT_KEY", expected: "32 bytes as base64" };
-        self.get(INVALID.key).and_then(|text| Key::parse(&text).ok()).ok_or(INVALID)
+    /// The keys that seal audit records. `init.sh` draws them; they are not a setting of `config.json`.
+    pub fn audit_keys(&self) -> Result<AuditKeys, InvalidSetting> {
+        const KEY: &str = "AUDIT_KEY";
+        self.get(KEY).and_then(|text| AuditKeys::parse(&text).ok()).ok_or(invalid_keys(KEY))
     }
 
     /// Which new passwords are accepted.
@@ -197,6 +196,10 @@ impl<'a> Settings<'a> {
     }
 }
 
+const fn invalid_keys(key: &'static str) -> InvalidSetting {
+    InvalidSetting { key, expected: "one or two keys as ID:KEY, each 32 bytes as base64" }
+}
+
 impl fmt::Debug for Settings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Settings")
@@ -232,8 +235,9 @@ mod tests {
     fn a_missing_setting_is_named() {
         assert_eq!(with(&[]).table().unwrap_err().key, "DDB_TABLE");
         assert_eq!(with(&[("EMAIL_SOURCE", "")]).sender().unwrap_err().key, "EMAIL_SOURCE");
-        assert_eq!(with(&[("AUDIT_KEY", "AAAA")]).audit_key().unwrap_err().key, "AUDIT_KEY");
+        assert_eq!(with(&[("AUDIT_KEY", "AAAA")]).audit_keys().unwrap_err().key, "AUDIT_KEY");
         assert_eq!(with(&[("DEVICE_KEY", "a:AAAA")]).device_keys().unwrap_err().key, "DEVICE_KEY");
+        assert_eq!(with(&[("MAIL_KEY", "")]).mail_keys().unwrap_err().key, "MAIL_KEY");
         // A default that went missing on the way is no reason to guess one.
         assert_eq!(with(&[]).password_scheme().unwrap_err().key, "PASSWORD_HASH");
         assert_eq!(with(&[]).password_min_length().unwrap_err().key, "PASSWORD_MIN_LENGTH");

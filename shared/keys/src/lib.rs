@@ -3,8 +3,12 @@
 //! A ring holds one key or two. The first one writes; all of them read. To change a key, put the new one in front of the old one,
 //! wait until nothing that the old one wrote is needed any more, and take the old one out.
 //!
+//! [`change`] has the steps of that.
+//!
 //! In its text form a ring is `ID:KEY` or `ID:KEY,ID:KEY`: an identifier of 1 to 8 lower-case letters and digits, and 32
 //! random bytes in base64 (RFC 4648, section 4, with padding). A key alone, without an identifier, is read as key `0`.
+
+pub mod change;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::fmt;
@@ -17,10 +21,13 @@ pub const KEY_BYTES: usize = 32;
 pub const MAX_KEYS: usize = 2;
 
 /// The longest identifier of a key, in characters.
-const MAX_ID_CHARS: usize = 8;
+pub const MAX_ID_CHARS: usize = 8;
+
+/// The longest text of one key: its identifier, a colon, 44 characters of base64 and a comma.
+const MAX_ENTRY_CHARS: usize = MAX_ID_CHARS + 46;
 
 /// The identifier of a key that is given without one.
-const DEFAULT_ID: &str = "0";
+pub const DEFAULT_ID: &str = "0";
 
 /// A text is not a ring of keys. The error does not quote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +106,22 @@ impl KeyRing {
         self.0.iter().find(|(known, _)| known == id).map(|(_, key)| key)
     }
 
+    /// The text form, which [`Self::parse`] reads.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        // Its full length at once: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(MAX_KEYS * MAX_ENTRY_CHARS));
+        for (id, key) in self.iter() {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(id);
+            text.push(':');
+            BASE64_STANDARD.encode_string(key.as_bytes(), &mut text);
+        }
+        text
+    }
+
     /// All keys, the one that writes first.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Key)> {
         self.0.iter().map(|(id, key)| (id.as_str(), key))
@@ -127,6 +150,14 @@ mod tests {
         assert_eq!(ring.writer().0, "0");
         let followed = KeyRing::parse(&format!("1:{TWO},{ONE}")).unwrap();
         assert!(followed.find("0").is_some());
+    }
+
+    #[test]
+    fn a_ring_is_read_from_its_own_text() {
+        for text in [format!("0:{ONE}"), format!("b:{TWO},a:{ONE}")] {
+            assert_eq!(*KeyRing::parse(&text).unwrap().to_text(), text);
+        }
+        assert_eq!(*KeyRing::parse(ONE).unwrap().to_text(), format!("0:{ONE}"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The bundle of an operation holds what the operation declares and nothing else: a service that it does not declare is
 //! neither built nor linked, and using one does not compile.
 
-use latchkey_audit::{Key, NONCE_BYTES};
+use latchkey_audit::{AuditKeys, NONCE_BYTES};
 use latchkey_auth::device::DeviceKeys;
 use latchkey_auth::services::{
     AcceptPassword, AddUser, CompromisedPasswords, CountVerifyTry, FindUser, HandOverMail, HashingScheme, IssueToken,
@@ -40,7 +40,7 @@ pub fn serve<O: Operation<AwsServices<O>> + 'static>() -> ExitCode {
 /// Handles calls to an operation.
 struct OperationHandler<O, S> {
     services: S,
-    audit_key: Key,
+    audit_keys: AuditKeys,
     operation: PhantomData<O>,
 }
 
@@ -64,12 +64,12 @@ impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for Operation
 
     fn start(settings: &Settings<'_>) -> Result<Self, S::Error> {
         let services = S::from_settings(settings)?;
-        Ok(Self { services, audit_key: settings.audit_key()?, operation: PhantomData })
+        Ok(Self { services, audit_keys: settings.audit_keys()?, operation: PhantomData })
     }
 
     fn notes(&self) -> Self::Notes<'_> {
         let began = Instant::now();
-        AuditTrail::new(Self::NAME, &self.audit_key, move || began.elapsed())
+        AuditTrail::new(Self::NAME, &self.audit_keys, move || began.elapsed())
     }
 
     async fn handle(&self, event: Event<'_>, audit: &Self::Notes<'_>) -> Result<Value, Fault> {
@@ -88,7 +88,7 @@ impl<O: Operation<S> + 'static, S: FromSettings + 'static> Handler for Operation
         let record = audit.into_record();
         let mut nonce = [0; NONCE_BYTES];
         SystemEntropy.fill(&mut nonce);
-        let sealed = self.audit_key.seal(&record, handled.request_id, nonce);
+        let sealed = self.audit_keys.seal(&record, handled.request_id, nonce);
         vec![Report { outcome: record.outcome, reason: record.reason, audit: Some(sealed), counts: BTreeMap::new() }]
     }
 }
@@ -406,8 +406,8 @@ mod tests {
         let ada =
             User { verified: true, ..User::new(UserId::from_stored("ada".to_owned()), StoredHash::Encoded(hash)) };
         services.users.insert(Email::parse("ada@example.com").unwrap(), ada);
-        let audit_key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
-        OperationHandler { services, audit_key, operation: PhantomData }
+        let audit_keys = AuditKeys::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+        OperationHandler { services, audit_keys, operation: PhantomData }
     }
 
     /// What the line of a call tells, without its record, and the record.
@@ -421,7 +421,7 @@ mod tests {
         let response = handler.handle(Event { payload: &payload, invoked_function_arn: "" }, &audit).await;
         let ended = Handled { request_id: "id", fault: response.as_ref().err(), panicked_at };
         let mut report = handler.report(&ended, audit).remove(0);
-        let record = handler.audit_key.open(&report.audit.take().unwrap(), "id").unwrap();
+        let record = handler.audit_keys.open(&report.audit.take().unwrap(), "id").unwrap();
         (report, record)
     }
 
@@ -486,6 +486,9 @@ mod tests {
     fn a_missing_setting_is_reported_at_the_start() {
         let settings = Settings::from_lookup(|_| None);
         let error = OperationHandler::<Login, MemoryServices>::start(&settings).err().unwrap();
-        assert_eq!(error.to_string(), "the setting AUDIT_KEY should be 32 bytes as base64");
+        assert_eq!(
+            error.to_string(),
+            "the setting AUDIT_KEY should be one or two keys as ID:KEY, each 32 bytes as base64"
+        );
     }
 }

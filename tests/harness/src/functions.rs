@@ -2,7 +2,7 @@
 
 use crate::backends::{Backends, Behaviour, OUTBOX};
 use crate::lambda::{Environment, REQUEST_ID};
-use latchkey_audit::Key;
+use latchkey_audit::AuditKeys;
 pub use latchkey_auth::throttle::MOST_FAILURES;
 use latchkey_auth::{DeviceId, DeviceToken, Email, MailClass, MailRequest, MailTemplate, Timestamp, Token, UserId};
 use latchkey_keys::KeyRing;
@@ -145,8 +145,8 @@ pub async fn granted(environment: &Environment, function: &str) -> io::Result<Du
 /// side. For an environment that was [started with its log](Environment::start_with_log).
 pub async fn steps(environment: &Environment) -> io::Result<HashMap<String, f64>> {
     let line: Value = serde_json::from_str(&environment.logged().await?)?;
-    let key = Key::parse(AUDIT_KEY).map_err(io::Error::other)?;
-    let record = key.open(line["audit"].as_str().unwrap_or_default(), REQUEST_ID).map_err(io::Error::other)?;
+    let keys = AuditKeys::parse(AUDIT_KEY).map_err(io::Error::other)?;
+    let record = keys.open(line["audit"].as_str().unwrap_or_default(), REQUEST_ID).map_err(io::Error::other)?;
     let steps: Vec<(String, f64)> = serde_json::from_value(record["steps"].clone())?;
     Ok(steps.into_iter().map(|(step, tenths)| (step, tenths / 10.0)).collect())
 }

@@ -1,7 +1,7 @@
 //! The audit trail: opens the records in the functions' log lines and puts them in the order of time.
 
 use aws_smithy_types::date_time::{DateTime, Format};
-use latchkey_audit::Key;
+use latchkey_audit::AuditKeys;
 use latchkey_auth::Email;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
     /// No key.
-    #[error("AUDIT_KEY should hold the key of the audit trail; ./audit.sh reads it from the functions' settings")]
+    #[error("AUDIT_KEY should hold the keys of the audit trail; ./audit.sh reads them from the functions' settings")]
     NoKey,
     /// No address.
     #[error("this is not an e-mail address")]
@@ -25,18 +25,18 @@ pub enum Failed {
 }
 
 /// Reads arrays of log events and writes a line of JSON for each call; with an address, for the calls about it only. Returns
-/// how many records are sealed with another key.
-pub fn show(key: Option<&str>, address: Option<&str>, input: impl Read, mut out: impl Write) -> Result<usize, Failed> {
-    let key = key.and_then(|text| Key::parse(text).ok()).ok_or(Failed::NoKey)?;
-    let account = match address {
-        Some(address) => Some(key.account(Email::parse(address).map_err(|_| Failed::Address)?.as_str())),
+/// how many records are sealed with a key that is not among these.
+pub fn show(keys: Option<&str>, address: Option<&str>, input: impl Read, mut out: impl Write) -> Result<usize, Failed> {
+    let keys = keys.and_then(|text| AuditKeys::parse(text).ok()).ok_or(Failed::NoKey)?;
+    let names = match address {
+        Some(address) => Some(keys.accounts(Email::parse(address).map_err(|_| Failed::Address)?.as_str())),
         None => None,
     };
     let mut events = Vec::new();
     for array in serde_json::Deserializer::from_reader(input).into_iter::<Vec<Event>>() {
         events.extend(array?);
     }
-    let opened = open(events, &key, account.as_deref());
+    let opened = open(events, &keys, names.as_deref());
     for record in &opened.records {
         writeln!(out, "{record}")?;
     }
@@ -65,19 +65,19 @@ struct Line {
 struct Opened {
     /// One record per call, oldest first.
     records: Vec<Value>,
-    /// The number of lines whose record this key does not open: they are older than the key, or forged.
+    /// The number of lines whose record no key opens: they are older than the keys, or forged.
     sealed: usize,
 }
 
-/// Opens the records in log lines, and skips other lines. With an account, returns only its calls.
-fn open(mut events: Vec<Event>, key: &Key, account: Option<&str>) -> Opened {
+/// Opens the records in log lines, and skips other lines. With the names of an account, returns only its calls.
+fn open(mut events: Vec<Event>, keys: &AuditKeys, names: Option<&[String]>) -> Opened {
     events.sort_by_key(|event| event.timestamp);
     let mut opened = Opened::default();
     for event in events {
         let Ok(line) = serde_json::from_str::<Line>(&event.message) else { continue };
-        match key.open(&line.audit, &line.request_id) {
+        match keys.open(&line.audit, &line.request_id) {
             Ok(Value::Object(record))
-                if account.is_none_or(|account| record.get("account") == Some(&json!(account))) =>
+                if names.is_none_or(|names| names.iter().any(|name| record.get("account") == Some(&json!(name)))) =>
             {
                 opened.records.push(readable(event.timestamp, &line.request_id, record));
             }
@@ -113,7 +113,7 @@ mod tests {
 
     const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-    fn event(timestamp: i64, key: &Key, email: &str) -> Event {
+    fn event(timestamp: i64, key: &AuditKeys, email: &str) -> Event {
         let record = AuditRecord {
             operation: "login",
             outcome: "done",
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_trail_is_in_the_order_of_time_and_other_lines_are_passed_over() {
-        let key = Key::parse(KEY).unwrap();
+        let key = AuditKeys::parse(KEY).unwrap();
         let report = Event { timestamp: 1, message: "REPORT RequestId: id".to_owned() };
         let opened =
             open(vec![event(1_000, &key, "b@example.com"), report, event(0, &key, "a@example.com")], &key, None);
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn who_asks_for_one_address_is_shown_its_calls_and_told_what_stays_sealed() {
-        let key = Key::parse(KEY).unwrap();
-        let other = Key::parse(&KEY.replace('A', "B").replace("B=", "A=")).unwrap();
+        let key = AuditKeys::parse(KEY).unwrap();
+        let other = AuditKeys::parse(&KEY.replace('A', "B").replace("B=", "A=")).unwrap();
         let events =
             [event(1, &key, "a@example.com"), event(2, &key, "b@example.com"), event(3, &other, "a@example.com")];
         let events: Vec<_> =
@@ -155,12 +155,23 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_found_under_the_former_key_too() {
+        let other = KEY.replace('A', "B").replace("B=", "A=");
+        let (former, followed) =
+            (AuditKeys::parse(KEY).unwrap(), AuditKeys::parse(&format!("1:{other},{KEY}")).unwrap());
+        let events = vec![event(1, &former, "a@example.com"), event(2, &followed, "a@example.com")];
+        let opened = open(events, &followed, Some(&followed.accounts("a@example.com")));
+        assert_eq!((opened.records.len(), opened.sealed), (2, 0));
+        assert_ne!(opened.records[0]["account"], opened.records[1]["account"]);
+    }
+
+    #[test]
     fn one_account_can_be_asked_for_and_what_cannot_be_opened_is_counted() {
-        let key = Key::parse(KEY).unwrap();
-        let other = Key::parse(&KEY.replace('A', "B").replace("B=", "A=")).unwrap();
+        let key = AuditKeys::parse(KEY).unwrap();
+        let other = AuditKeys::parse(&KEY.replace('A', "B").replace("B=", "A=")).unwrap();
         let events =
             vec![event(1, &key, "a@example.com"), event(2, &key, "b@example.com"), event(3, &other, "a@example.com")];
-        let opened = open(events, &key, Some(&key.account("a@example.com")));
+        let opened = open(events, &key, Some(&key.accounts("a@example.com")));
         assert_eq!((opened.records.len(), opened.sealed), (1, 1));
     }
 }

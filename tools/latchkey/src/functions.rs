@@ -20,6 +20,9 @@ pub struct Function {
     pub memory: u32,
     /// Seconds.
     pub timeout: u32,
+    /// The keys that it gets beside the audit trail's, which every function has.
+    #[serde(default)]
+    pub keys: Vec<KeyKind>,
     /// The actions that its role may take, by statement of `stacks/statements.yaml`.
     #[serde(default)]
     pub allow: BTreeMap<String, Vec<String>>,
@@ -35,7 +38,60 @@ pub enum Caller {
     Users,
 }
 
+/// What a ring of keys is for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyKind {
+    /// Sealing audit records.
+    Audit,
+    /// Sealing mail on its way to the mail function.
+    Mail,
+    /// Authenticating device tokens.
+    Device,
+}
+
+impl KeyKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Audit, Self::Mail, Self::Device];
+
+    /// Its name on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Mail => "mail",
+            Self::Device => "device",
+        }
+    }
+
+    /// The stack's parameter, which CloudFormation does not show.
+    #[must_use]
+    pub const fn parameter(self) -> &'static str {
+        match self {
+            Self::Audit => "AuditKey",
+            Self::Mail => "MailKey",
+            Self::Device => "DeviceKey",
+        }
+    }
+
+    /// The environment variable of the functions that have it.
+    #[must_use]
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Audit => "AUDIT_KEY",
+            Self::Mail => "MAIL_KEY",
+            Self::Device => "DEVICE_KEY",
+        }
+    }
+}
+
 impl Function {
+    /// Whether it gets the keys of this kind.
+    #[must_use]
+    pub fn has_key(&self, kind: KeyKind) -> bool {
+        kind == KeyKind::Audit || self.keys.contains(&kind)
+    }
+
     /// The name as functions and resources have it: `ChangePassword`.
     #[must_use]
     pub fn resource(&self) -> String {

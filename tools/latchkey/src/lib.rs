@@ -6,6 +6,7 @@ mod check;
 mod effective;
 mod functions;
 mod parameters;
+pub mod ring;
 mod settings;
 mod site;
 mod table;
@@ -14,7 +15,7 @@ mod write;
 
 pub use check::{Problem, check};
 pub use effective::{effective, shell};
-pub use functions::{Caller, Function, functions};
+pub use functions::{Caller, Function, KeyKind, functions};
 pub use parameters::parameters;
 pub use settings::{Setting, settings};
 pub use site::site;

@@ -5,18 +5,25 @@
 //! - `write FILE KEY=VALUE…`: sets keys and leaves the rest of the file as it is
 //! - `site FILE WEB OUT [ENDPOINT]`: makes the pages as they are served
 //! - `functions`: a line for each function: its name in the stack and its package
-//! - `parameters FILE TEMPLATE KEY[=VALUE]…`: the stack's parameters as JSON; `KEY` alone keeps the stack's value
+//! - `parameters FILE TEMPLATE KEY[=VALUE|@FILE]…`: the stack's parameters as JSON; `KEY` alone keeps the stack's value, and
+//!   `KEY@FILE` takes it from a file, so that a secret is no argument
+//! - `ring first`, `ring begin FILE`, `ring complete FILE`, `ring drop FILE`: the next keys of a ring, with random bytes from
+//!   standard input; `ring ids FILE`: its identifiers
+//! - `readers KIND`: a line for each function that has the keys of this kind: its name in the stack
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
-//! - `audit [ADDRESS]`: opens log events from standard input with the key in `AUDIT_KEY`
+//! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
 
+use latchkey::{KeyKind, ring};
 use serde_json::{Map, Value};
 use std::io::{Write, stderr, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=VALUE..., \
-    latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE]..., \
+    latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
+    latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
     latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
@@ -32,6 +39,8 @@ fn main() -> ExitCode {
         ["site", file, web, out, endpoint] => site(file, web, out, Some(endpoint)),
         ["functions"] => functions(),
         ["parameters", file, template, given @ ..] => parameters(file, template, given),
+        ["ring", step, files @ ..] => keys(step, files),
+        ["readers", kind] => readers(kind),
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -76,7 +85,44 @@ fn functions() -> Result<(), Lines> {
 }
 
 fn parameters(file: &str, template: &str, given: &[&str]) -> Result<(), Lines> {
-    print(&latchkey::parameters(&check(file)?, &read(template)?, given))
+    let given = given.iter().map(|parameter| from_file(parameter)).collect::<Result<Vec<_>, _>>()?;
+    let given: Vec<&str> = given.iter().map(|parameter| parameter.as_str()).collect();
+    let made = Zeroizing::new(latchkey::parameters(&check(file)?, &read(template)?, &given));
+    print(&made)
+}
+
+/// A parameter with its value; `KEY@FILE` has it in a file.
+fn from_file(parameter: &str) -> Result<Zeroizing<String>, Lines> {
+    let end = parameter.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(parameter.len());
+    let (key, rest) = parameter.split_at(end);
+    match rest.strip_prefix('@') {
+        Some(file) => {
+            let value = Zeroizing::new(read(file)?);
+            Ok(Zeroizing::new(format!("{key}={}", value.trim_end_matches('\n'))))
+        }
+        None => Ok(Zeroizing::new(parameter.to_owned())),
+    }
+}
+
+fn keys(step: &str, files: &[&str]) -> Result<(), Lines> {
+    let failed = |failed: ring::Failed| vec![format!("error: {failed}")];
+    let secret = |file: &str| read(file).map(Zeroizing::new);
+    let made = match (step, files) {
+        ("first", []) => ring::first(stdin().lock()),
+        ("begin", [file]) => ring::begin(&secret(file)?, stdin().lock()),
+        ("complete", [file]) => ring::complete(&secret(file)?),
+        ("drop", [file]) => ring::drop_former(&secret(file)?),
+        ("ids", [file]) => return print(&(ring::ids(&secret(file)?).map_err(failed)? + "\n")),
+        _ => return Err(vec![USAGE.to_owned()]),
+    };
+    print(&made.map_err(failed)?)
+}
+
+fn readers(kind: &str) -> Result<(), Lines> {
+    let known = KeyKind::ALL.into_iter().find(|known| known.name() == kind);
+    let kind = known.ok_or_else(|| vec![USAGE.to_owned()])?;
+    let readers = latchkey::functions().iter().filter(|function| function.has_key(kind));
+    print(&readers.map(|function| function.resource() + "\n").collect::<String>())
 }
 
 fn generate() -> Result<(), Lines> {
@@ -90,11 +136,11 @@ fn generate() -> Result<(), Lines> {
 }
 
 fn audit(address: Option<&str>) -> Result<(), Lines> {
-    let key = std::env::var("AUDIT_KEY").ok();
-    let sealed = latchkey::audit::show(key.as_deref(), address, stdin().lock(), stdout().lock())
+    let keys = std::env::var("AUDIT_KEY").ok();
+    let sealed = latchkey::audit::show(keys.as_deref(), address, stdin().lock(), stdout().lock())
         .map_err(|failed| vec![format!("error: {failed}")])?;
     if sealed > 0 {
-        let _ = writeln!(stderr(), "{sealed} calls are sealed with another key");
+        let _ = writeln!(stderr(), "{sealed} calls are sealed with a key that the functions no longer have");
     }
     Ok(())
 }

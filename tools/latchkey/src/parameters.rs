@@ -1,15 +1,13 @@
 //! The parameters of the stack, as `aws cloudformation update-stack` takes them.
 
-use crate::{effective, settings};
+use crate::{KeyKind, effective, settings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// Drawn once and kept: it does not count as a change.
-const AUDIT_KEY: &str = "AuditKey";
-
 /// The parameters as JSON: those of the settings; the given ones, as `KEY=VALUE`, or `KEY` to keep the stack's value; and
-/// `Revision`, which changes with the template and with every value but the audit key.
+/// `Revision`, which changes with the template and with every value but the keys: those are kept unseen from one deployment to
+/// the next, and their identifiers, which count, are a parameter of their own.
 #[must_use]
 pub fn parameters(config: &Map<String, Value>, template: &str, given: &[&str]) -> String {
     let in_force = effective(config);
@@ -24,7 +22,8 @@ pub fn parameters(config: &Map<String, Value>, template: &str, given: &[&str]) -
     }));
 
     let mut hash = Sha256::new_with_prefix(template);
-    for parameter in parameters.iter().filter(|parameter| parameter["ParameterKey"] != AUDIT_KEY) {
+    let is_key = |parameter: &Value| KeyKind::ALL.iter().any(|kind| parameter["ParameterKey"] == kind.parameter());
+    for parameter in parameters.iter().filter(|parameter| !is_key(parameter)) {
         hash.update(parameter.to_string());
     }
     let revision = hash.finalize().iter().fold(String::new(), |mut text, byte| {
@@ -64,14 +63,17 @@ mod tests {
     }
 
     #[test]
-    fn the_revision_changes_with_a_setting_the_code_and_the_template_and_not_with_the_audit_key() {
+    fn the_revision_changes_with_a_setting_the_code_and_the_template_and_not_with_a_key() {
         let revision = |changes: Value, template, given: &[&str]| value(&made(&changes, template, given), "Revision");
         let first = revision(json!({}), "template", &["LoginCode=1", "AuditKey=drawn"]);
         assert_eq!(first, revision(json!({}), "template", &["LoginCode=1", "AuditKey"]));
+        let all = revision(json!({}), "template", &["LoginCode=1", "AuditKey", "MailKey=a", "DeviceKey=b"]);
+        assert_eq!(first, all);
         for other in [
             revision(json!({ "UNVERIFIED_DAYS": 8 }), "template", &["LoginCode=1", "AuditKey"]),
             revision(json!({}), "template", &["LoginCode=2", "AuditKey"]),
             revision(json!({}), "other template", &["LoginCode=1", "AuditKey"]),
+            revision(json!({}), "template", &["LoginCode=1", "AuditKey", "KeyIds=mail=1,0"]),
         ] {
             assert_ne!(first, other);
         }

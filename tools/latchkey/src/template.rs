@@ -3,7 +3,7 @@
 //! The parts are templates as they are written by hand. A line `#{name}` in them stands for a list that is inserted there, at
 //! the same indentation, and `{{name}}` for a word of the function at hand. Nothing is parsed, so comments survive.
 
-use crate::functions::{Caller, Function, functions};
+use crate::functions::{Caller, Function, KeyKind, functions};
 use crate::settings::{Allowed, Setting, settings};
 use std::fmt::Write;
 
@@ -64,7 +64,23 @@ fn resources(function: &Function) -> String {
     let names = OF_STATEMENTS.iter().filter(|(statement, ..)| function.allow.contains_key(*statement));
     let names = names.map(|(_, variable, value)| format!("{variable}: {value}\n"));
     let part = words(FUNCTION, function);
-    insert(&part, &[("variables", variables.chain(names).collect()), ("statements", statements(function))])
+    insert(
+        &part,
+        &[
+            ("keys", keys(function)),
+            ("variables", variables.chain(names).collect()),
+            ("statements", statements(function)),
+        ],
+    )
+}
+
+/// The variables of the keys that a function has.
+fn keys(function: &Function) -> String {
+    let had = KeyKind::ALL.into_iter().filter(|kind| function.has_key(*kind));
+    had.fold(String::new(), |mut made, kind| {
+        let _ = writeln!(made, "{}: !Ref {}", kind.variable(), kind.parameter());
+        made
+    })
 }
 
 /// What a function's role may do beside logging, in the order of `stacks/statements.yaml`.
@@ -196,6 +212,32 @@ mod tests {
 
     fn is_id(line: &str) -> bool {
         line.strip_prefix("  ").is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()))
+    }
+
+    #[test]
+    fn every_function_has_the_keys_that_the_list_gives_it_and_no_other() {
+        let made = template();
+        for function in functions() {
+            let from = made.find(&format!("\n  {}:\n    Type: AWS::Lambda::Function\n", function.resource())).unwrap();
+            let resource = made[from..].split("\n\n").next().unwrap();
+            for kind in KeyKind::ALL {
+                let variable = format!("{}: !Ref {}", kind.variable(), kind.parameter());
+                let has = resource.lines().any(|line| line.trim() == variable);
+                assert_eq!(has, function.has_key(kind), "{} {kind:?}", function.name);
+                assert_eq!(resource.contains(kind.parameter()), has, "{} {kind:?}", function.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_is_shown_by_the_stack_and_each_is_a_ring() {
+        let made = template();
+        for kind in KeyKind::ALL {
+            let from = made.find(&format!("\n  {}:\n", kind.parameter())).unwrap();
+            let fields: Vec<_> = made[from + 1..].lines().skip(1).take_while(|line| line.starts_with("    ")).collect();
+            assert!(fields.contains(&"    NoEcho: true"), "{fields:?}");
+            assert!(fields.iter().any(|field| field.contains("AllowedPattern")), "{fields:?}");
+        }
     }
 
     #[test]

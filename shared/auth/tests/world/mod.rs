@@ -1,7 +1,7 @@
 //! The whole service in memory, for tests that live through it.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses what it needs")]
 
-use latchkey_audit::{AuditRecord, Key};
+use latchkey_audit::{AuditKeys, AuditRecord};
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::{
     AuditTrail, ChangePassword, Changed, CreateUser, Done, Email, Fault, LoggedIn, Login, LostPassword, Mail,
@@ -25,7 +25,7 @@ pub struct World {
     pub services: MemoryServices,
     /// The audit record of the last call.
     pub record: RefCell<AuditRecord>,
-    audit_key: Key,
+    audit_keys: AuditKeys,
 }
 
 impl Default for World {
@@ -33,7 +33,7 @@ impl Default for World {
         Self {
             services: MemoryServices::default(),
             record: RefCell::default(),
-            audit_key: Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").expect("a key"),
+            audit_keys: AuditKeys::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").expect("a key"),
         }
     }
 }
@@ -50,7 +50,7 @@ impl World {
     /// Calls an operation, which may use only what it declares.
     pub async fn call<O: Operation<MemoryServices>>(&self, payload: Value) -> Result<Outcome<O::Success>, Fault> {
         self.services.declare(O::NEEDS);
-        let audit = AuditTrail::new(O::CONTRACT.name, &self.audit_key, || Duration::ZERO);
+        let audit = AuditTrail::new(O::CONTRACT.name, &self.audit_keys, || Duration::ZERO);
         let outcome = handle::<O, _>(&payload.to_string(), &self.services, &audit).await;
         self.record.replace(audit.into_record());
         outcome
