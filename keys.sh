@@ -1,25 +1,30 @@
 #!/usr/bin/env bash
 # Shows and changes the service's keys, with the code that is deployed. docs/operating.md says when, and how long to wait.
-#   ./keys.sh [--config FILE]                            the identifiers of all keys, the one that writes first
-#   ./keys.sh [--config FILE] new audit|mail|device      draws a key that writes from now on; the former one is still read
-#   ./keys.sh [--config FILE] drop audit|mail|device     takes the former key out
+#   ./keys.sh [--config FILE]                  the identifiers of all keys
+#   ./keys.sh [--config FILE] new KIND...      draws a key that writes from now on; the former one is still read
+#   ./keys.sh [--config FILE] drop KIND...     takes the former key out
+# KIND is audit, mail or device.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-CONFIG=config.json usage='./keys.sh [--config FILE] [new|drop audit|mail|device]'
+CONFIG=config.json usage='usage: ./keys.sh [--config FILE] [new|drop audit|mail|device...]'
 if [ "${1:-}" = --config ]; then
   [ $# -ge 2 ] || fail "--config needs a file"
   CONFIG=$2
   shift 2
 fi
-action=${1:-show} kind=${2:-}
-case "$action $kind" in
-  'show ') [ $# = 0 ] || fail "usage: $usage" ;;
-  'new audit' | 'new mail' | 'new device' | 'drop audit' | 'drop mail' | 'drop device') [ $# = 2 ] || fail "usage: $usage" ;;
-  *) fail "usage: $usage" ;;
-esac
+action=show
+if [ $# != 0 ]; then
+  action=$1
+  shift
+  [ $# != 0 ] || fail "$usage"
+  case $action in new | drop) ;; *) fail "$usage" ;; esac
+  for kind in "$@"; do
+    key_parameter "$kind" >/dev/null || fail "$usage"
+  done
+fi
 prepare
 settle
 [ -n "$(of_stack Revision)" ] || fail "stack $STACK is not there: run ./init.sh first"
@@ -44,20 +49,24 @@ EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
 
-# Takes a step of shared/keys' change.rs, and deploys it.
-step() { # begin, complete or drop; where random bytes come from
-  read_keys "$kind" "$PRIVATE/now"
-  next_keys "$kind" latchkey ring "$1" "$PRIVATE/now" <"$2" || exit 1
+# Takes a step (shared/keys/src/change.rs) with each kind of keys, and deploys them together.
+step() { # begin, complete or drop; kinds...
+  local step=$1 kind
+  shift
+  for kind in "$@"; do
+    read_keys "$kind" "$PRIVATE/now"
+    next_keys "$kind" latchkey ring "$step" "$PRIVATE/now" </dev/urandom || exit 1
+  done
   # shellcheck disable=SC2046 # a word for each function: keys have no spaces
   apply_stack $(current_code)
 }
 
 private_folder
 if [ "$action" = new ]; then
-  # Every function can read with the new key before one of them writes with it.
-  step begin /dev/urandom
-  step complete /dev/null
+  # Every function reads with the new key before one of them writes with it.
+  step begin "$@"
+  step complete "$@"
 else
-  step drop /dev/null
+  step drop "$@"
 fi
-say_keys "$kind"
+for kind in "$@"; do say_keys "$kind"; done

@@ -15,6 +15,7 @@ mod devices;
 mod faults;
 mod import;
 mod journeys;
+mod keys;
 mod limits;
 mod lists;
 mod load;

@@ -81,6 +81,15 @@ impl Service {
         Self { settings, folder: file.parent().expect("a file has a folder").to_owned() }
     }
 
+    /// Another stack on the same cloud, by the configuration file that `init.sh` has completed.
+    pub(crate) fn of_stack(mut self, config: &Path) -> Self {
+        let config: Value = serde_json::from_str(&std::fs::read_to_string(config).unwrap()).unwrap();
+        for key in ["FUNCTION_PREFIX", "DDB_TABLE", "IDENTITY_POOL_ID", "SITE_URL"] {
+            self.settings.insert(key.to_owned(), config[key].as_str().expect("a text").to_owned());
+        }
+        self
+    }
+
     pub(crate) fn setting(&self, key: &str) -> &str {
         self.settings.get(key).unwrap_or_else(|| panic!("local.sh wrote no {key}"))
     }

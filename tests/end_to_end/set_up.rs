@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A configuration file of its own in a new folder.
-fn configuration(service: &Service, changes: &Value) -> PathBuf {
+pub(crate) fn configuration(service: &Service, changes: &Value) -> PathBuf {
     let mut config: Value = serde_json::from_str(include_str!("../../config.json")).unwrap();
     let prefix = text(changes, "FUNCTION_PREFIX");
     config["BUCKET"] = json!(format!("{}-pages", prefix.to_lowercase()));
@@ -29,7 +29,7 @@ fn configuration(service: &Service, changes: &Value) -> PathBuf {
 }
 
 /// A prefix that no earlier run on the same emulator has used.
-fn prefix(name: &str) -> String {
+pub(crate) fn prefix(name: &str) -> String {
     address(name).split('@').next().unwrap().to_owned()
 }
 
@@ -196,7 +196,7 @@ async fn versions(service: &Service, function: &str) -> (String, Vec<String>) {
 }
 
 /// Updates a stack to another value of one parameter, and returns the status in which it ends.
-async fn update(service: &Service, stack: &str, parameter: &str, value: &str) -> String {
+pub(crate) async fn update(service: &Service, stack: &str, parameter: &str, value: &str) -> String {
     let describe = ["cloudformation", "describe-stacks", "--stack-name", stack, "--output", "json"];
     let describe = async || -> Value {
         serde_json::from_str::<Value>(&run(service, "aws", &describe).await.unwrap()).unwrap()["Stacks"][0].take()
