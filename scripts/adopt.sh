@@ -78,6 +78,21 @@ adopt_identity_pool() {
   esac
   EXISTING_IDENTITY_POOL=$pool
   say "identity pool $pool: was there before, and stays with its identities"
+  leave_classic_flow
+}
+
+# Turns the classic flow off in the pool that is taken over: there a caller names the role and, unlike in the enhanced flow, Cognito
+# does not narrow what a guest may do. An update replaces the whole pool, so it repeats all that was described.
+leave_classic_flow() {
+  look aws cognito-identity describe-identity-pool --identity-pool-id "$EXISTING_IDENTITY_POOL" --output text \
+    --query AllowClassicFlow || FOUND=
+  [ "$FOUND" != False ] || return 0
+  private_folder
+  # shellcheck disable=SC2016 # the backquotes are JMESPath's
+  aws cognito-identity describe-identity-pool --identity-pool-id "$EXISTING_IDENTITY_POOL" --output json \
+    --query 'merge(@, {AllowClassicFlow: `false`})' >"$PRIVATE/pool.json"
+  aws cognito-identity update-identity-pool --cli-input-json "file://$PRIVATE/pool.json" >/dev/null
+  say "identity pool $EXISTING_IDENTITY_POOL: the classic flow is now off"
 }
 
 adopt_sender() {

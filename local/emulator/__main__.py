@@ -7,9 +7,11 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, ses_identity
+from . import developer_identity, lambda_qualifier, ses_identity, transport
 
 developer_identity.install()
 ses_identity.install()
+lambda_qualifier.install()
+transport.install()
 del sys.argv[1:]
 app.main()

@@ -88,7 +88,7 @@ async fn keys_are_drawn_once_followed_by_others_without_a_gap_and_never_an_argum
 
     // A stack from before identifiers keeps its key, as key 0.
     update(&service, &name, "AuditKey", BARE).await;
-    update(&service, &name, "KeyIds", "").await;
+    update(&service, &name, "KeyIds", "none=0").await;
     script("./deploy.sh", &[]).await.unwrap();
     assert_eq!(rings(&stack).await["AUDIT_KEY"], BARE);
     let shown = script("./keys.sh", &[]).await.unwrap();

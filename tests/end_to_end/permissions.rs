@@ -182,21 +182,153 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
     assert_eq!(roles.len(), 9, "no role without a test");
 }
 
+/// All functions.
+const FUNCTIONS: [&str; 7] =
+    ["CreateUser", "VerifyUser", "Login", "ChangePassword", "LostPassword", "ResetPassword", "Mail"];
+
 #[tokio::test]
 async fn guests_and_users_may_call_these_functions_and_nothing_else() {
     let service = Service::running();
     let roles = roles(&service).await;
     let prefix = service.setting("FUNCTION_PREFIX");
+    let (region, account) = (service.setting("AWS_REGION"), service.setting("AWS_ACCOUNT_ID"));
+    let arn = |function: &str| format!("arn:aws:lambda:{region}:{account}:function:{prefix}{function}");
     let call = |function: &str| {
-        let (region, account) = (service.setting("AWS_REGION"), service.setting("AWS_ACCOUNT_ID"));
-        let arn = format!("arn:aws:lambda:{region}:{account}:function:{prefix}{function}");
-        let live = format!("{arn}:live");
-        json!({ "Sid": function, "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [arn, live] })
+        let resources = [arn(function), arn(&format!("{function}:live"))];
+        json!({ "Sid": function, "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": resources })
+    };
+    let each = |functions: Vec<&str>| -> Vec<String> {
+        functions.iter().flat_map(|function| [arn(function), arn(&format!("{function}:*"))]).collect()
+    };
+    let statements = |own: &[&str]| {
+        let others = each(FUNCTIONS.into_iter().filter(|function| !own.contains(function)).collect());
+        let versions = ["$LATEST", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*"];
+        let versions = versions.map(|version| arn(&format!("*:{version}")));
+        let invoke = "lambda:InvokeFunction";
+        let mut statements: Vec<_> = own.iter().map(|function| call(function)).collect();
+        statements.extend([
+            json!({ "Sid": "NotTheirs", "Effect": "Deny", "Action": "lambda:*", "Resource": others }),
+            json!({ "Sid": "OnlyCalls", "Effect": "Deny", "NotAction": invoke, "Resource": each(own.to_vec()) }),
+            json!({ "Sid": "OnlyLive", "Effect": "Deny", "Action": invoke, "Resource": versions }),
+        ]);
+        statements
     };
     let guest = ["CreateUser", "VerifyUser", "Login", "LostPassword", "ResetPassword"];
     let user = ["CreateUser", "VerifyUser", "Login", "ChangePassword", "LostPassword", "ResetPassword"];
-    assert_allows(&roles["AnonymousRole"], &guest.map(call));
-    assert_allows(&roles["AuthenticatedRole"], &user.map(call));
+    assert_allows(&roles["AnonymousRole"], &statements(&guest));
+    assert_allows(&roles["AuthenticatedRole"], &statements(&user));
+}
+
+/// A caller with a role of the pool, to which its owner has attached a policy that allows everything.
+async fn with_everything_allowed(service: &Service, role: &str) -> Caller {
+    let name = address(&format!("broad-{role}")).split('@').next().unwrap().to_owned();
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:aws:iam::{}:root", service.setting("AWS_ACCOUNT_ID")) },
+        "Action": "sts:AssumeRole",
+    }]});
+    let create = ["iam", "create-role", "--role-name", &name, "--assume-role-policy-document", &trust.to_string()];
+    let role_of_everything: Value = serde_json::from_str(&run(service, "aws", &create).await.unwrap()).unwrap();
+    let allowed =
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    let mut policies = vec![("everything".to_owned(), allowed)];
+    for policy in roles(service).await[role]["RolePolicyList"].as_array().unwrap() {
+        policies.push((text(policy, "PolicyName").to_owned(), policy["PolicyDocument"].clone()));
+    }
+    for (policy, document) in policies {
+        let put = ["iam", "put-role-policy", "--role-name", &name, "--policy-name", &policy, "--policy-document"];
+        run(service, "aws", &[&put[..], &[&document.to_string()]].concat()).await.unwrap();
+    }
+    let arn = text(&role_of_everything["Role"], "Arn");
+    let assume = ["sts", "assume-role", "--role-arn", arn, "--role-session-name", "test", "--output", "json"];
+    let assumed: Value = serde_json::from_str(&run(service, "aws", &assume).await.unwrap()).unwrap();
+    let credentials = &assumed["Credentials"];
+    let part = |key: &str| text(credentials, key).to_owned();
+    service.with_credentials(part("AccessKeyId"), part("SecretAccessKey"), part("SessionToken"))
+}
+
+#[tokio::test]
+async fn a_broad_policy_of_the_owner_opens_no_function_that_is_not_the_callers_business() {
+    let service = Service::running();
+    for (role, is_user) in [("AnonymousRole", false), ("AuthenticatedRole", true)] {
+        let caller = with_everything_allowed(&service, role).await;
+        // The policy is in force.
+        caller.dynamodb.scan().table_name(&caller.table).limit(1).send().await.unwrap();
+        caller.lambda.list_functions().send().await.unwrap();
+        for function in FUNCTIONS {
+            let operation = format!("{}{}", function[..1].to_lowercase(), &function[1..]);
+            let own = function != "Mail" && (is_user || function != "ChangePassword");
+            for qualifier in [None, Some("live"), Some("$LATEST"), Some("1")] {
+                let answer = caller.invoke(&operation, qualifier, "{}".to_owned()).await;
+                let may = own && matches!(qualifier, None | Some("live"));
+                match answer {
+                    Ok(answer) => assert!(
+                        may && answer.payload["reason"] == "invalid_request",
+                        "{role} {operation} {qualifier:?}"
+                    ),
+                    Err(code) => assert!(!may && denied(&code), "{role} {operation} {qualifier:?}: {code}"),
+                }
+            }
+            // The settings hold the keys.
+            let name = format!("{}{function}", service.setting("FUNCTION_PREFIX"));
+            let refused = [
+                code(&caller.lambda.get_function_configuration().function_name(&name).send().await.unwrap_err()),
+                code(&caller.lambda.get_function().function_name(&name).qualifier("live").send().await.unwrap_err()),
+                code(&caller.lambda.delete_alias().function_name(&name).name("live").send().await.unwrap_err()),
+            ];
+            assert!(refused.iter().all(|code| denied(code)), "{role} {function}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_is_neither_repeated_nor_kept_for_long() {
+    let service = Service::running();
+    for function in FUNCTIONS {
+        let name = format!("{}{function}", service.setting("FUNCTION_PREFIX"));
+        for qualifier in ["live", "$LATEST"] {
+            let get =
+                ["lambda", "get-function-event-invoke-config", "--function-name", &name, "--qualifier", qualifier];
+            let config = run(&service, "aws", &[&get[..], &["--output", "json"]].concat()).await;
+            if function == "Mail" {
+                assert!(config.is_err(), "the stream calls it");
+                continue;
+            }
+            let config: Value = serde_json::from_str(&config.unwrap()).unwrap();
+            let limits = (&config["MaximumRetryAttempts"], &config["MaximumEventAgeInSeconds"]);
+            assert_eq!(limits, (&json!(0), &json!(60)), "{function}:{qualifier}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_buckets_refuse_plain_http() {
+    let service = Service::running();
+    let page = service.page("index.html");
+    let client = reqwest::Client::new();
+    let status = async |transport: &str| {
+        client.get(&page).header("x-forwarded-proto", transport).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status("https").await, status("http").await), (200, 403));
+    let stack = ["cloudformation", "list-stack-resources", "--stack-name", service.setting("FUNCTION_PREFIX")];
+    let query = "StackResourceSummaries[?ResourceType=='AWS::S3::Bucket'].PhysicalResourceId";
+    let list = [&stack[..], &["--query", query, "--output", "json"]].concat();
+    let buckets: Vec<String> = serde_json::from_str(&run(&service, "aws", &list).await.unwrap()).unwrap();
+    assert_eq!(buckets.len(), 2);
+    for bucket in buckets {
+        let get = ["s3api", "get-bucket-policy", "--bucket", &bucket, "--query", "Policy", "--output", "text"];
+        let policy: Value = serde_json::from_str(&run(&service, "aws", &get).await.unwrap()).unwrap();
+        let arn = format!("arn:aws:s3:::{bucket}");
+        let refused = json!({
+            "Sid": "OnlyTLS",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        });
+        assert!(policy["Statement"].as_array().unwrap().contains(&refused), "{bucket}");
+    }
 }
 
 #[tokio::test]

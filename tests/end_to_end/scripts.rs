@@ -33,7 +33,9 @@ for argument in "$@"; do
   printf '%s\n' "$argument" >>"$here/arguments"
   case $argument in
     file://*) printf '%s %s %s\n' "$(stat -c %a "${{argument#file://}}")" "$(dirname "${{argument#file://}}" | xargs stat -c %a)" \
-      "${{argument#file://}}" >>"$here/files" ;;
+      "${{argument#file://}}" >>"$here/files"
+      # Parameters of a stack are not kept: they hold keys.
+      [ "$1" = cloudformation ] || cp "${{argument#file://}}" "$here/$2" ;;
   esac
 done
 exec '{}/aws' "$@"
@@ -49,6 +51,11 @@ exec '{}/aws' "$@"
     pub(crate) fn command_lines(&self) -> String {
         let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap();
         read("arguments") + &read("processes")
+    }
+
+    /// The file that the AWS CLI was given with this command.
+    pub(crate) fn given(&self, command: &str) -> String {
+        std::fs::read_to_string(self.folder.join(command)).unwrap()
     }
 
     /// The files that the AWS CLI was given, each with its permissions and those of its folder, in octal digits.

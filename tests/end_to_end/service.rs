@@ -123,6 +123,11 @@ impl Service {
         )
     }
 
+    /// Whoever has these temporary credentials.
+    pub(crate) fn with_credentials(&self, id: String, secret: String, session: String) -> Caller {
+        self.caller(Credentials::new(id, secret, Some(session), None, "a role"))
+    }
+
     /// The owner of the account, who may do everything.
     pub(crate) fn owner(&self) -> Caller {
         self.caller(self.owners_key())

@@ -2,7 +2,7 @@
 
 use crate::account::{address, assert_refused, text};
 use crate::sample;
-use crate::scripts::run;
+use crate::scripts::{Recorder, run, run_recorded};
 use crate::service::{Caller, Item, Service, is_as_deployed};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -125,7 +125,10 @@ async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
         .create_identity_pool()
         .identity_pool_name("SampleAuth")
         .allow_unauthenticated_identities(true)
+        .allow_classic_flow(true)
         .developer_provider_name("login.yourdomain.com")
+        .supported_login_providers("accounts.google.com", "of-the-owner")
+        .identity_pool_tags("made-by", "the sample")
         .send()
         .await
         .unwrap()
@@ -145,7 +148,22 @@ async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
     let changes = json!({ "FUNCTION_PREFIX": name, "IDENTITY_POOL_ID": pool, "EMAIL_SOURCE": sender });
     let file = configuration(&service, &changes);
     let config = ["--config", file.to_str().unwrap()];
-    let printed = run(&service, "./init.sh", &config).await.unwrap();
+    let recorder = Recorder::new(service.folder.join(format!("{name}-recorder")));
+    let printed = run_recorded(&service, &recorder, "./init.sh", &config).await.unwrap();
+    // Cognito's classic flow, in which a caller names the role, is off; the pool is otherwise as it was.
+    let adopted = owner.cognito.describe_identity_pool().identity_pool_id(&pool).send().await.unwrap();
+    assert_eq!(adopted.allow_classic_flow, Some(false));
+    assert_eq!(adopted.identity_pool_name, "SampleAuth");
+    assert!(adopted.allow_unauthenticated_identities);
+    assert_eq!(adopted.developer_provider_name.as_deref(), Some("login.yourdomain.com"));
+    assert_eq!(adopted.supported_login_providers.unwrap()["accounts.google.com"], "of-the-owner");
+    assert_eq!(adopted.identity_pool_tags.unwrap()["made-by"], "the sample");
+    let update = recorder.given("update-identity-pool");
+    for kept in ["SampleAuth", "of-the-owner", "login.yourdomain.com", "the sample"] {
+        // The emulator keeps what an update leaves out; Cognito does not.
+        assert!(update.contains(kept), "the update leaves out {kept}");
+    }
+    assert!(printed.contains(&format!("identity pool {pool}: the classic flow is now off")), "{printed}");
     for taken in [format!("table {table}: was"), format!("identity pool {pool}: was"), format!("sender {sender}: SES")]
     {
         assert!(printed.contains(&taken), "{printed}");
@@ -171,6 +189,7 @@ async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
     put_object(&service, &bucket, "deployed", &list).await;
     let mut stricter: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     stricter["PASSWORD_MIN_LENGTH"] = json!(12);
+    stricter["RESERVED_CONCURRENCY"] = json!(3);
     std::fs::write(&file, stricter.to_string()).unwrap();
     let printed = run(&service, "./deploy.sh", &config).await.unwrap();
     for done in [format!("stack {name}: done"), "pages: index.html".to_owned(), "pages: old.html is removed".to_owned()]
@@ -183,6 +202,10 @@ async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
     // The alias stands for the version with the new setting.
     let eleven = json!({ "email": address("eleven"), "password": "eleven char" });
     assert_refused(&caller.call("createUser", &eleven).await, "created", "password_too_short");
+    // The emulator reserves nothing; what the template makes of it is tested in tools/latchkey.
+    let query = "Stacks[0].Parameters[?ParameterKey=='ReservedConcurrency'].ParameterValue";
+    let describe = ["cloudformation", "describe-stacks", "--stack-name", &name, "--output", "text", "--query", query];
+    assert_eq!(run(&service, "aws", &describe).await.unwrap(), "3\n");
 }
 
 /// The version that a function's alias stands for, and all versions that there are.

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -272,6 +273,55 @@ class EmulatorTest(unittest.TestCase):
         client = self.emulator.client("ses", self.credentials(answer["IdentityId"], answer["Token"]))
         self.assertTrue(self.send(client, SENDER)["MessageId"])
         self.assert_refused({"AccessDenied", "AccessDeniedException"}, self.send, client, OTHER_SENDER)
+
+
+    def role_with(self, name, *statements):
+        """The credentials of a role with these statements."""
+        iam = self.emulator.client("iam")
+        trust = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole",
+        }]}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=document)
+        assumed = self.emulator.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        return {**assumed, "SecretKey": assumed["SecretAccessKey"]}
+
+    def test_a_policy_tells_an_alias_from_a_version(self):
+        function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:some"
+        credentials = self.role_with(
+            "caller",
+            {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [function, f"{function}:*"]},
+            {"Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": [f"{function}:1*", f"{function}:$LATEST"]},
+        )
+        client = self.emulator.client("lambda", credentials)
+        # There is no such function, which is said to whoever may call it.
+        for allowed in ({}, {"Qualifier": "live"}, {"Qualifier": "2"}):
+            self.assert_refused({"ResourceNotFoundException"}, client.invoke, FunctionName="some", **allowed)
+        for denied in ("1", "12", "$LATEST"):
+            self.assert_refused({"AccessDeniedException"}, client.invoke, FunctionName="some", Qualifier=denied)
+        self.assert_refused({"AccessDeniedException"}, client.invoke, FunctionName="some:1")
+
+    def test_a_policy_may_refuse_what_does_not_come_over_tls(self):
+        s3 = self.emulator.client("s3")
+        s3.create_bucket(Bucket="pages", CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.delete_public_access_block(Bucket="pages")
+        s3.put_object(Bucket="pages", Key="page", Body=b"text")
+        objects = "arn:aws:s3:::pages/*"
+        s3.put_bucket_policy(Bucket="pages", Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": objects},
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": objects,
+             "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        ]}))
+        page = f"{self.emulator.endpoint}/pages/page"
+        for headers in ({}, {"X-Forwarded-Proto": "https"}):
+            request = urllib.request.Request(page, headers=headers)
+            with urllib.request.urlopen(request, timeout=CALL_LIMIT) as answer:
+                self.assertEqual(answer.read(), b"text")
+        plain = urllib.request.Request(page, headers={"X-Forwarded-Proto": "http"})
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(plain, timeout=CALL_LIMIT)
+        self.assertEqual(caught.exception.code, 403)
 
 
 class ThreadsTest(unittest.TestCase):

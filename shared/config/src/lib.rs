@@ -186,18 +186,32 @@ impl<'a> Settings<'a> {
         self.get(key).ok_or(InvalidSetting { key, expected })
     }
 
-    /// The address of a page. Links append a query, so it must not have one.
+    /// The address of a page. Links append a query, so it must not have one. They carry tokens, so it is reached over TLS or on
+    /// this machine.
     fn page(&self, key: &'static str) -> Result<String, InvalidSetting> {
-        let invalid = InvalidSetting { key, expected: "an http or https address without a query" };
+        let invalid = InvalidSetting { key, expected: "an https address without a query; http on localhost only" };
         let page = self.get(key).ok_or(invalid)?;
-        let web = page.starts_with("https://") || page.starts_with("http://");
+        let safe = page.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
+            || page.strip_prefix("http://").is_some_and(is_on_this_machine);
         let plain = !page.contains(|c: char| c == '?' || c == '#' || c.is_whitespace() || c.is_control());
-        if web && plain { Ok(page) } else { Err(invalid) }
+        if safe && plain { Ok(page) } else { Err(invalid) }
     }
 }
 
 const fn invalid_keys(key: &'static str) -> InvalidSetting {
     InvalidSetting { key, expected: "one or two keys as ID:KEY, each 32 bytes as base64" }
+}
+
+/// Whether an address, after its scheme, names this machine: its loopback interface, a port or none, and a path.
+fn is_on_this_machine(address: &str) -> bool {
+    let Some((host, _)) = address.split_once('/') else { return false };
+    let after = ["localhost", "127.0.0.1", "[::1]"].into_iter().find_map(|name| host.strip_prefix(name));
+    after.is_some_and(|port| {
+        let digits = port.strip_prefix(':');
+        port.is_empty()
+            || digits
+                .is_some_and(|digits| (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+    })
 }
 
 impl fmt::Debug for Settings<'_> {
@@ -276,15 +290,27 @@ mod tests {
         assert_eq!([days("0"), days("1"), days("365"), days("366")], [None, Some(86_400), Some(31_536_000), None]);
     }
 
+    /// Addresses that a page may have, and addresses that it may not. The schema judges the same ones.
+    const PAGES: &str = include_str!("../tests/pages.txt");
+
     #[test]
-    fn a_page_is_a_web_address_that_links_can_extend() {
-        let page = |text| with(&[("RESET_PAGE", text)]).reset_page().is_ok();
-        assert!(page("https://b.s3.amazonaws.com/resetPassword.html"));
-        assert!(page("http://localhost:4566/b/resetPassword.html"));
-        for wrong in
-            ["", "javascript:alert(1)", "https://e.example/?a=b", "https://e.example/#a", "https://e.example/ x"]
-        {
-            assert!(!page(wrong), "{wrong}");
+    fn a_page_is_reached_over_tls_or_on_this_machine_and_links_can_extend_it() {
+        for line in PAGES.lines() {
+            let (verdict, page) = line.split_once(' ').unwrap();
+            for key in ["VERIFICATION_PAGE", "RESET_PAGE", "BREACHED_PASSWORDS_URL"] {
+                let pairs = [(key, page)];
+                let settings = with(&pairs);
+                let accepted = match key {
+                    "VERIFICATION_PAGE" => settings.verification_page().is_ok(),
+                    "RESET_PAGE" => settings.reset_page().is_ok(),
+                    _ => settings.breached_passwords_url().is_ok(),
+                };
+                assert_eq!(accepted, verdict == "yes", "{key} {page}");
+            }
+        }
+        assert!(with(&[("RESET_PAGE", "")]).reset_page().is_err());
+        for broken in ["https://e.example/ x", "https://e.example/\n"] {
+            assert!(with(&[("RESET_PAGE", broken)]).reset_page().is_err(), "{broken}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The check of `config.json` against `config.schema.json`, before anything is created.
 
+use crate::effective;
 use crate::settings::SCHEMA;
 use serde_json::{Map, Value};
 
@@ -48,9 +49,38 @@ pub fn check(text: &str) -> Result<Map<String, Value>, Vec<Problem>> {
             problems.push(Problem::new(key, format!("should be {}", describe(key))));
         }
     }
+    if problems.is_empty()
+        && let Some(problem) = bucket(object)
+    {
+        problems.push(problem);
+    }
     problems.sort();
     problems.dedup();
     if problems.is_empty() { Ok(object.clone()) } else { Err(problems) }
+}
+
+/// The longest name of a bucket. It is one label of a host name.
+const BUCKET_CHARS: usize = 63;
+
+/// How S3 begins and ends names that it gives itself.
+const RESERVED: ([&str; 3], [&str; 6]) =
+    (["xn--", "sthree-", "amzn-s3-demo-"], ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "-an"]);
+
+/// What is wrong with the bucket's name in force, which may be made of other settings.
+fn bucket(config: &Map<String, Value>) -> Option<Problem> {
+    let (_, name) = effective(config).into_iter().find(|(key, _)| *key == "BUCKET")?;
+    let (beginnings, ends) = RESERVED;
+    if name.len() > BUCKET_CHARS {
+        let expected = format!(
+            "should be given: the one made of FUNCTION_PREFIX, account and region has {} characters, and a bucket's name has at \
+             most {BUCKET_CHARS}",
+            name.len()
+        );
+        return Some(Problem::new("BUCKET", expected));
+    }
+    let reserved = beginnings.iter().find(|beginning| name.starts_with(*beginning));
+    let reserved = reserved.or_else(|| ends.iter().find(|end| name.ends_with(*end)))?;
+    Some(Problem::new("BUCKET", format!("should be another name: S3 keeps {reserved} to itself")))
 }
 
 #[cfg(test)]
@@ -124,6 +154,51 @@ mod tests {
             config["PASSWORD_HASH_ROUNDS"] = rounds.clone();
             assert_eq!(wrong(&config).is_empty(), fits, "{hash} {rounds}");
         }
+    }
+
+    #[test]
+    fn a_page_is_judged_as_the_functions_judge_it() {
+        for line in include_str!("../../../shared/config/tests/pages.txt").lines() {
+            let (verdict, page) = line.split_once(' ').unwrap();
+            for key in ["VERIFICATION_PAGE", "RESET_PAGE", "BREACHED_PASSWORDS_URL"] {
+                let mut config = sample();
+                config[key] = json!(page);
+                assert_eq!(wrong(&config).is_empty(), verdict == "yes", "{key} {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_has_a_name_that_tls_and_s3_take() {
+        let longest = "a".repeat(63);
+        for (name, fits) in [
+            ("pages", true),
+            (&longest, true),
+            (&*format!("{longest}a"), false),
+            ("my.pages", false),
+            ("Pages", false),
+            ("-pages", false),
+            ("pages-", false),
+            ("xn--pages", false),
+            ("pages-s3alias", false),
+            ("pages--x-s3", false),
+        ] {
+            let mut config = sample();
+            config["BUCKET"] = json!(name);
+            assert_eq!(wrong(&config).is_empty(), fits, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_too_long_for_the_buckets_default_name_is_said() {
+        let mut config = sample();
+        config["REGION"] = json!("ap-southeast-1");
+        config["FUNCTION_PREFIX"] = json!("a".repeat(35));
+        assert_eq!(wrong(&config), Vec::<String>::new());
+        config["FUNCTION_PREFIX"] = json!("a".repeat(36));
+        assert_eq!(wrong(&config), ["BUCKET"]);
+        config["BUCKET"] = json!("pages");
+        assert_eq!(wrong(&config), Vec::<String>::new());
     }
 
     #[test]

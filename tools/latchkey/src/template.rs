@@ -11,6 +11,7 @@ const SERVICE: &str = include_str!("../../../stacks/service.yaml");
 const BOOTSTRAP: &str = include_str!("../../../stacks/bootstrap.yaml");
 const STATEMENTS: &str = include_str!("../../../stacks/statements.yaml");
 const CALL: &str = include_str!("../../../stacks/parts/call.yaml");
+const EVENTS: &str = include_str!("../../../stacks/parts/events.yaml");
 const CODE_BUCKET: &str = include_str!("../../../stacks/parts/code-bucket.yaml");
 const CODE_PARAMETER: &str = include_str!("../../../stacks/parts/code-parameter.yaml");
 const FUNCTION: &str = include_str!("../../../stacks/parts/function.yaml");
@@ -41,6 +42,8 @@ pub fn template() -> String {
             ("code-conditions", each(CODE_CONDITION)),
             ("calls-of-guests", calls(Caller::Guests)),
             ("calls-of-users", calls(Caller::Users)),
+            ("denied-to-guests", denied(Caller::Guests)),
+            ("denied-to-users", denied(Caller::Users)),
             ("code-bucket", CODE_BUCKET.to_owned()),
             ("functions", functions().iter().map(resources).collect::<Vec<_>>().join("\n")),
         ],
@@ -64,13 +67,55 @@ fn resources(function: &Function) -> String {
     let names = OF_STATEMENTS.iter().filter(|(statement, ..)| function.allow.contains_key(*statement));
     let names = names.map(|(_, variable, value)| format!("{variable}: {value}\n"));
     let part = words(FUNCTION, function);
-    insert(
+    let mut made = insert(
         &part,
         &[
+            ("concurrency", concurrency(function)),
             ("keys", keys(function)),
             ("variables", variables.chain(names).collect()),
             ("statements", statements(function)),
         ],
+    );
+    if !function.callers.is_empty() {
+        made.push('\n');
+        made.push_str(&words(EVENTS, function));
+    }
+    made
+}
+
+/// What the owner may reserve for a function that the pages call.
+fn concurrency(function: &Function) -> String {
+    let reserved =
+        "ReservedConcurrentExecutions: !If [ReservesConcurrency, !Ref ReservedConcurrency, !Ref AWS::NoValue]\n";
+    if function.callers.is_empty() { String::new() } else { reserved.to_owned() }
+}
+
+/// What a role of the pool is denied, whatever other policies its owner gives it: everything with the functions that are not its
+/// business, everything but calls with the others, and versions of them that are not live.
+fn denied(caller: Caller) -> String {
+    let (own, others): (Vec<_>, Vec<_>) = functions().iter().partition(|function| function.callers.contains(&caller));
+    let each = |functions: &[&Function]| {
+        let names = functions.iter().map(|function| function.resource());
+        names.flat_map(|name| [arn(&name), arn(&format!("{name}:*"))]).collect::<String>()
+    };
+    // A version is a number, and `live` begins with no digit.
+    let versions: String = ["$LATEST", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*"]
+        .iter()
+        .map(|qualifier| arn(&format!("*:{qualifier}")))
+        .collect();
+    format!(
+        "- Sid: NotTheirs\n  Effect: Deny\n  Action: lambda:*\n  Resource:\n{}\
+         - Sid: OnlyCalls\n  Effect: Deny\n  NotAction: lambda:InvokeFunction\n  Resource:\n{}\
+         - Sid: OnlyLive\n  Effect: Deny\n  Action: lambda:InvokeFunction\n  Resource:\n{versions}",
+        each(&others),
+        each(&own),
+    )
+}
+
+/// A function of this stack in a list of resources.
+fn arn(function: &str) -> String {
+    format!(
+        "    - !Sub \"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:${{FunctionPrefix}}{function}\"\n"
     )
 }
 
@@ -191,11 +236,13 @@ mod tests {
     #[test]
     fn both_templates_make_the_same_code_bucket() {
         // A bucket that the second template describes otherwise would be changed by the first update.
-        let bucket = |made: &str| {
-            let from = made.find("\n  Code:\n").unwrap();
-            made[from..].split("\n\n").next().unwrap().to_owned()
+        let resource = |made: &str, id: &str| {
+            let from = made.find(&format!("\n  {id}:\n")).unwrap();
+            made[from..].split("\n\n").next().unwrap().trim_end().to_owned()
         };
-        assert_eq!(bucket(&template()), bucket(&bootstrap()));
+        for id in ["Code", "CodePolicy"] {
+            assert_eq!(resource(&template(), id), resource(&bootstrap(), id));
+        }
     }
 
     #[test]
@@ -212,6 +259,41 @@ mod tests {
 
     fn is_id(line: &str) -> bool {
         line.strip_prefix("  ").is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()))
+    }
+
+    #[test]
+    fn what_the_owner_reserves_is_for_the_functions_of_the_pages_and_nothing_is_reserved_without_the_setting() {
+        let made = template();
+        assert!(made.contains("\n  ReservesConcurrency: !Not [!Equals [!Ref ReservedConcurrency, \"\"]]\n"));
+        assert!(made.contains("\n  ReservedConcurrency:\n    Type: String\n    Default: ''\n"));
+        for function in functions() {
+            let from = made.find(&format!("\n  {}:\n    Type: AWS::Lambda::Function\n", function.resource())).unwrap();
+            let resource = made[from..].split("\n\n").next().unwrap();
+            let property =
+                "ReservedConcurrentExecutions: !If [ReservesConcurrency, !Ref ReservedConcurrency, !Ref AWS::NoValue]";
+            assert_eq!(resource.contains(property), !function.callers.is_empty(), "{}", function.name);
+        }
+    }
+
+    #[test]
+    fn calls_that_nobody_waits_for_are_neither_repeated_nor_kept() {
+        let made = template();
+        for function in functions() {
+            for (id, qualifier) in [("Events", "live"), ("LatestEvents", "$LATEST")] {
+                let from =
+                    made.find(&format!("\n  {}{id}:\n    Type: AWS::Lambda::EventInvokeConfig\n", function.resource()));
+                assert_eq!(from.is_some(), !function.callers.is_empty(), "{}{id}", function.resource());
+                let Some(from) = from else { continue };
+                let resource = made[from + 1..].split("\n\n").next().unwrap();
+                for property in [
+                    format!("Qualifier: {qualifier}"),
+                    "MaximumRetryAttempts: 0".into(),
+                    "MaximumEventAgeInSeconds: 60".into(),
+                ] {
+                    assert!(resource.lines().any(|line| line.trim() == property), "{resource}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -241,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_listed_callers_may_invoke_a_function() {
+    fn only_the_listed_callers_may_invoke_a_function_and_all_others_are_denied_it() {
         let made = template();
         let role = |name: &str| {
             let from = made.find(&format!("\n  {name}:\n")).unwrap();
@@ -249,8 +331,14 @@ mod tests {
         };
         for (caller, role) in [(Caller::Guests, role("AnonymousRole")), (Caller::Users, role("AuthenticatedRole"))] {
             for function in functions() {
-                let named = role.contains(&format!("- Sid: {}\n", function.resource()));
-                assert_eq!(named, function.callers.contains(&caller), "{caller:?} {}", function.name);
+                let (allowed, denied) = role.split_once("- Sid: NotTheirs\n").unwrap();
+                let (others, own) = denied.split_once("- Sid: OnlyCalls\n").unwrap();
+                let may = function.callers.contains(&caller);
+                assert_eq!(allowed.contains(&format!("- Sid: {}\n", function.resource())), may);
+                for resource in [function.resource(), format!("{}:*", function.resource())] {
+                    let named = format!("${{FunctionPrefix}}{resource}\"\n");
+                    assert_eq!((others.contains(&named), own.contains(&named)), (!may, may), "{caller:?} {resource}");
+                }
             }
         }
     }
