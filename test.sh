@@ -78,7 +78,7 @@ check_names() {
   # shellcheck disable=SC2016 # the backquotes are Markdown's
   names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
   for name in $names; do
-    grep -rqE "(fn|def) $name\b" tests shared tools lab || fail "the test $name is named, and does not exist"
+    grep -rqE "(fn|def) $name\b" tests shared tools lab functions || fail "the test $name is named, and does not exist"
   done
 }
 
