@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_no_ring_is_refused() {
         for text in [
-            "".to_owned(),
+            String::new(),
             ",".to_owned(),
             "a:AAAA".to_owned(),
             format!(":{ONE}"),
