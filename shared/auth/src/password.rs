@@ -8,6 +8,7 @@ pub(crate) mod change_password;
 pub(crate) mod compromised;
 pub(crate) mod login;
 pub(crate) mod lost_password;
+mod pattern;
 pub mod policy;
 pub(crate) mod reset_password;
 
