@@ -53,6 +53,15 @@ impl<'a> Settings<'a> {
         self.text("DEVELOPER_PROVIDER_NAME", "the developer provider name of the identity pool")
     }
 
+    /// How many seconds an identity token is valid: `IDENTITY_TOKEN_SECONDS`, 60 to 86,400, which is the longest that Cognito
+    /// allows.
+    pub fn identity_token_seconds(&self) -> Result<u32, InvalidSetting> {
+        const INVALID: InvalidSetting =
+            InvalidSetting { key: "IDENTITY_TOKEN_SECONDS", expected: "a whole number from 60 to 86400" };
+        let seconds = self.get(INVALID.key).and_then(|text| text.parse().ok());
+        seconds.filter(|seconds| (60..=86_400).contains(seconds)).ok_or(INVALID)
+    }
+
     /// The service name that appears in mail.
     pub fn service_name(&self) -> Result<String, InvalidSetting> {
         self.text("EXTERNAL_NAME", "the name of your service, as mails give it")
@@ -190,6 +199,7 @@ mod tests {
         assert_eq!(settings.password_scheme(), Ok(Scheme::default()));
         assert_eq!(settings.password_min_length(), Ok(8));
         assert_eq!(settings.breached_passwords_url(), Ok(None));
+        assert_eq!(settings.identity_token_seconds(), Ok(300));
         assert_eq!(settings.reveal_accounts(), Ok(false));
         assert_eq!(settings.unverified_seconds(), Ok(7 * 24 * 60 * 60));
     }
@@ -202,6 +212,7 @@ mod tests {
         // A default that went missing on the way is no reason to guess one.
         assert_eq!(with(&[]).password_scheme().unwrap_err().key, "PASSWORD_HASH");
         assert_eq!(with(&[]).password_min_length().unwrap_err().key, "PASSWORD_MIN_LENGTH");
+        assert_eq!(with(&[]).identity_token_seconds().unwrap_err().key, "IDENTITY_TOKEN_SECONDS");
         assert_eq!(with(&[]).reveal_accounts().unwrap_err().key, "REVEAL_ACCOUNTS");
         assert_eq!(with(&[]).unverified_seconds().unwrap_err().key, "UNVERIFIED_DAYS");
     }
@@ -224,6 +235,12 @@ mod tests {
             assert!(with(&[("PASSWORD_MIN_LENGTH", wrong)]).password_min_length().is_err(), "{wrong}");
         }
         assert_eq!(with(&[("PASSWORD_MIN_LENGTH", "15")]).password_min_length(), Ok(15));
+    }
+
+    #[test]
+    fn an_identity_token_lives_between_a_minute_and_a_day() {
+        let seconds = |text| with(&[("IDENTITY_TOKEN_SECONDS", text)]).identity_token_seconds().ok();
+        assert_eq!([seconds("59"), seconds("60"), seconds("86400"), seconds("86401")], [None, Some(60), Some(86_400), None]);
     }
 
     #[test]

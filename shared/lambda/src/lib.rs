@@ -142,7 +142,7 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
         };
         let identities = if const { R::NEEDS.identities.is_declared() } {
             let (pool, provider) = (settings.identity_pool_id()?, settings.developer_provider_name()?);
-            let identities = CognitoIdentities::new(&aws.sdk, pool, provider);
+            let identities = CognitoIdentities::new(&aws.sdk, pool, provider, settings.identity_token_seconds()?);
             warm_ups.extend(identities.warm_up(R::NEEDS.identities.warm_connections()));
             Some(identities)
         } else {
