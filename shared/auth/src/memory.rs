@@ -21,7 +21,7 @@ use crate::services::{
 use calls::Calls;
 pub use clock::MemoryClock;
 pub use compromised::MemoryCompromised;
-use latchkey_salting::Scheme;
+use latchkey_salting::{Scheme, Schemes};
 pub use mailer::MemoryMailer;
 use std::cell::Cell;
 use throttle::Counts;
@@ -38,8 +38,8 @@ pub struct MemoryServices {
     pub compromised: MemoryCompromised,
     /// The clock.
     pub clock: MemoryClock,
-    /// The scheme for new hashes.
-    pub scheme: Scheme,
+    /// The scheme for new hashes, and the kinds that may remain.
+    pub schemes: Schemes,
     /// The policy for new passwords.
     pub policy: PasswordPolicy,
     /// The settings of sign-ups.
@@ -62,7 +62,7 @@ impl Default for MemoryServices {
             compromised: MemoryCompromised::default(),
             clock: MemoryClock::default(),
             // The quickest scheme there is.
-            scheme: Scheme::Argon2id,
+            schemes: Scheme::Argon2id.into(),
             policy: PasswordPolicy::default(),
             sign_up: SignUp {
                 verification_page: "https://pages.example/verify.html".to_owned(),
@@ -112,9 +112,9 @@ impl WriteMail for MemoryServices {
 }
 
 impl HashingScheme for MemoryServices {
-    fn hashing_scheme(&self) -> Scheme {
+    fn hashing_schemes(&self) -> &Schemes {
         self.calls.read(SettingsGroup::PasswordScheme);
-        self.scheme
+        &self.schemes
     }
 }
 

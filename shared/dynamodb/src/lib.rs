@@ -1,11 +1,12 @@
 //! The user table in DynamoDB, whose key is `email`.
 //!
 //! Every write is one conditional call, so that DynamoDB decides races. `record` describes the item of an account,
-//! `throttle` the items that count attempts and mails.
+//! `throttle` the items that count attempts and mails, `keys` what a sample may have left.
 //!
 //! The SDK retries requests that time out, so a write may be applied twice. Each non-idempotent write carries a unique
 //! marker; when its condition fails, a matching marker means our earlier attempt succeeded.
 
+mod keys;
 mod record;
 mod throttle;
 
@@ -15,6 +16,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+pub use keys::Moved;
 use latchkey_auth::services::{
     AddUser, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
 };

@@ -20,7 +20,7 @@ use latchkey_cognito_identity::CognitoIdentities;
 use latchkey_config::{InvalidSetting, Settings};
 use latchkey_dynamodb::DynamoUsers;
 use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock, SystemEntropy};
-use latchkey_salting::{PasswordHash, Scheme, StoredHash};
+use latchkey_salting::{PasswordHash, Schemes, StoredHash};
 use latchkey_ses::SesMailer;
 use serde_json::Value;
 use std::marker::PhantomData;
@@ -111,7 +111,7 @@ pub struct AwsServices<R> {
     identities: Option<CognitoIdentities>,
     /// Also `None` if the owner has not enabled the check.
     compromised_passwords: Option<RangeService>,
-    hashing_scheme: Option<Scheme>,
+    hashing_schemes: Option<Schemes>,
     password_policy: Option<PasswordPolicy>,
     sign_up: Option<SignUp>,
     reset_page: Option<String>,
@@ -159,7 +159,7 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
             mail,
             identities,
             compromised_passwords,
-            hashing_scheme: reads(SettingsGroup::PasswordScheme).then(|| settings.password_scheme()).transpose()?,
+            hashing_schemes: reads(SettingsGroup::PasswordScheme).then(|| settings.password_schemes()).transpose()?,
             password_policy: reads(SettingsGroup::PasswordPolicy).then(|| settings.password_policy()).transpose()?,
             sign_up: reads(SettingsGroup::SignUp).then(|| settings.sign_up()).transpose()?,
             reset_page: reads(SettingsGroup::ResetPage).then(|| settings.reset_page()).transpose()?,
@@ -329,9 +329,9 @@ impl<R: Requirements> Entropy for AwsServices<R> {
 }
 
 impl<R: Requirements> HashingScheme for AwsServices<R> {
-    fn hashing_scheme(&self) -> Scheme {
+    fn hashing_schemes(&self) -> &Schemes {
         const { assert!(R::NEEDS.reads(SettingsGroup::PasswordScheme), "the operation does not declare the scheme") };
-        self.hashing_scheme.expect(BUILT)
+        self.hashing_schemes.as_ref().expect(BUILT)
     }
 }
 
@@ -368,7 +368,7 @@ mod tests {
     use super::*;
     use latchkey_auth::memory::MemoryServices;
     use latchkey_auth::{ChangePassword, Login};
-    use latchkey_salting::SALT_BYTES;
+    use latchkey_salting::{SALT_BYTES, Scheme};
     use serde_json::json;
 
     impl FromSettings for MemoryServices {

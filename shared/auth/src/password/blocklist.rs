@@ -17,7 +17,9 @@ const WORD_CHARS: usize = 3;
 /// Returns true if a normalized password is one of the first that anybody would try for this account.
 pub(super) fn is_blocked(password: &str, email: &Email, service: &str) -> bool {
     let lower = password.to_lowercase();
-    is_common(&lower) || is_made_of_patterns(&lower) || is_made_of_context(&lower, email.as_str(), &service.to_lowercase())
+    is_common(&lower)
+        || is_made_of_patterns(&lower)
+        || is_made_of_context(&lower, email.as_str(), &service.to_lowercase())
 }
 
 /// A binary search in the text itself, so that a start does not have to build anything.
@@ -90,7 +92,9 @@ mod tests {
     #[test]
     fn what_newer_lists_hold_is_blocked_and_so_is_a_pattern() {
         // Among the first of Django's list, of zxcvbn-ts's, and of SecLists' of 2025; none was in zxcvbn's of 2017.
-        for common in ["homelesspa", "zag12wsx", "linkedin", "LoveLove", "johnjohn", "Aa@123456", "bismillah", "turktelekom"] {
+        for common in
+            ["homelesspa", "zag12wsx", "linkedin", "LoveLove", "johnjohn", "Aa@123456", "bismillah", "turktelekom"]
+        {
             assert!(blocked(common), "{common}");
         }
         for pattern in ["aaaaaaaa", "87654321", "Qwertzui", "24.12.1985"] {

@@ -93,7 +93,11 @@ fn repeat(text: &[char]) -> usize {
             return 0;
         }
         let length = unit + text[unit..].iter().zip(text).take_while(|(c, before)| c == before).count();
-        if unit == 1 { at_least(SHORTEST_REPEAT, length) } else { at_least(SHORTEST_REPEATED_UNITS.max(2 * unit), length) }
+        if unit == 1 {
+            at_least(SHORTEST_REPEAT, length)
+        } else {
+            at_least(SHORTEST_REPEATED_UNITS.max(2 * unit), length)
+        }
     };
     (1..=LONGEST_UNIT).map(of).max().unwrap_or_default()
 }
@@ -105,7 +109,7 @@ fn date(text: &[char]) -> usize {
     let first = digits(text);
     let together = [8, 6].into_iter().find(|&length| {
         // Nor is its beginning.
-        first == length && ORDERS.iter().any(|order| is_date_together(&text[..length], order))
+        first == length && ORDERS.iter().any(|&order| is_date_together(&text[..length], order))
     });
     if let Some(length) = together {
         return length;
@@ -124,7 +128,7 @@ fn date(text: &[char]) -> usize {
     };
     let Some((parts, end)) = parts() else { return 0 };
     let values = parts.map(|digits| (number(digits), digits.len()));
-    if ORDERS.iter().any(|order| is_date(order, values)) { end } else { 0 }
+    if ORDERS.iter().any(|&order| is_date(order, values)) { end } else { 0 }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,11 +140,18 @@ enum Part {
 
 const ORDERS: [[Part; 3]; 6] = {
     use Part::{Day, Month, Year};
-    [[Day, Month, Year], [Month, Day, Year], [Year, Month, Day], [Year, Day, Month], [Day, Year, Month], [Month, Year, Day]]
+    [
+        [Day, Month, Year],
+        [Month, Day, Year],
+        [Year, Month, Day],
+        [Year, Day, Month],
+        [Day, Year, Month],
+        [Month, Year, Day],
+    ]
 };
 
 /// Returns true if six or eight digits are a date in this order.
-fn is_date_together(digits: &[char], order: &[Part; 3]) -> bool {
+fn is_date_together(digits: &[char], order: [Part; 3]) -> bool {
     let mut rest = digits;
     let values = order.map(|part| {
         let length = if part == Part::Year { digits.len() - 4 } else { 2 };
@@ -152,7 +163,7 @@ fn is_date_together(digits: &[char], order: &[Part; 3]) -> bool {
 }
 
 /// Returns true if these numbers, with the digits that each was written with, are a day, a month and a year in this order.
-fn is_date(order: &[Part; 3], values: [(u32, usize); 3]) -> bool {
+fn is_date(order: [Part; 3], values: [(u32, usize); 3]) -> bool {
     order.iter().zip(values).all(|(part, (value, digits))| match part {
         Part::Day => digits <= 2 && (1..=31).contains(&value),
         Part::Month => digits <= 2 && (1..=12).contains(&value),
@@ -261,9 +272,30 @@ mod tests {
 
     /// Words of a passphrase, none of which is a pattern by itself.
     const WORDS: [&str; 24] = [
-        "anchor", "banana", "cactus", "dexterity", "ember", "falcon", "granite", "hazard", "island", "jigsaw", "kettle",
-        "liberty", "monsoon", "nectar", "orchid", "property", "quartz", "ribbon", "saffron", "thunder", "umbrella", "velvet",
-        "walnut", "yonder",
+        "anchor",
+        "banana",
+        "cactus",
+        "dexterity",
+        "ember",
+        "falcon",
+        "granite",
+        "hazard",
+        "island",
+        "jigsaw",
+        "kettle",
+        "liberty",
+        "monsoon",
+        "nectar",
+        "orchid",
+        "property",
+        "quartz",
+        "ribbon",
+        "saffron",
+        "thunder",
+        "umbrella",
+        "velvet",
+        "walnut",
+        "yonder",
     ];
 
     proptest! {
