@@ -6,6 +6,8 @@
 //! - `site FILE WEB OUT [ENDPOINT]`: makes the pages as they are served
 //! - `functions`: a line for each function: its name in the stack and its package
 //! - `parameters FILE TEMPLATE KEY[=VALUE]…`: the stack's parameters as JSON; `KEY` alone keeps the stack's value
+//! - `former FILE HASH ROUNDS FORMER [FOUND]`: which kinds of password hashes may remain in the table, given the stack's
+//!   parameters `PasswordHash`, `PasswordHashRounds` and `FormerPasswordHashes`, and what was found in a table taken over
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the key in `AUDIT_KEY`
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=VALUE..., \
     latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE]..., \
-    latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+    latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
 type Lines = Vec<String>;
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
         ["site", file, web, out, endpoint] => site(file, web, out, Some(endpoint)),
         ["functions"] => functions(),
         ["parameters", file, template, given @ ..] => parameters(file, template, given),
+        ["former", file, hash, rounds, former] => self::former(file, latchkey::Deployed { hash, rounds, former }, ""),
+        ["former", file, hash, rounds, former, found] => {
+            self::former(file, latchkey::Deployed { hash, rounds, former }, found)
+        }
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -48,12 +54,19 @@ fn main() -> ExitCode {
 }
 
 fn check(file: &str) -> Result<Map<String, Value>, Lines> {
-    let config = latchkey::check(&read(file)?)
-        .map_err(|problems| problems.into_iter().map(|problem| format!("{file}: {problem}")).collect::<Vec<_>>())?;
+    let config = check_quietly(file)?;
     if config.contains_key("CRYPTO_BYTE_SIZE") {
-        let _ = writeln!(stderr(), "{file}: CRYPTO_BYTE_SIZE is ignored; tokens have 32 random bytes");
+        let _ = writeln!(
+            stderr(),
+            "{file}: CRYPTO_BYTE_SIZE is ignored for what is new; 512 says that old hashes of this length are LambdAuth's"
+        );
     }
     Ok(config)
+}
+
+fn check_quietly(file: &str) -> Result<Map<String, Value>, Lines> {
+    latchkey::check(&read(file)?)
+        .map_err(|problems| problems.into_iter().map(|problem| format!("{file}: {problem}")).collect())
 }
 
 fn write(file: &str, pairs: &[&str]) -> Result<(), Lines> {
@@ -77,6 +90,11 @@ fn functions() -> Result<(), Lines> {
 
 fn parameters(file: &str, template: &str, given: &[&str]) -> Result<(), Lines> {
     print(&latchkey::parameters(&check(file)?, &read(template)?, given))
+}
+
+fn former(file: &str, deployed: latchkey::Deployed<'_>, found: &str) -> Result<(), Lines> {
+    let former = latchkey::former(&check_quietly(file)?, deployed, found);
+    print(&(former.map_err(|problem| vec![format!("{file}: {problem}")])? + "\n"))
 }
 
 fn generate() -> Result<(), Lines> {

@@ -58,8 +58,11 @@ fn resources(function: &Function) -> String {
         let reference = latchkey.parameter.as_ref().map(|parameter| format!("!Ref {parameter}"));
         format!("{}: {}\n", setting.key, reference.or_else(|| latchkey.value.clone()).unwrap_or_default())
     });
+    // Whoever hashes passwords knows which hashes may remain from before.
+    let hashes = settings().iter().any(|setting| setting.key == "PASSWORD_HASH" && setting.is_read_by(function));
+    let former = hashes.then(|| "FORMER_PASSWORD_HASHES: !Ref FormerPasswordHashes\n".to_owned());
     let part = words(FUNCTION, function);
-    insert(&part, &[("variables", variables.collect()), ("statements", statements(function))])
+    insert(&part, &[("variables", variables.chain(former).collect()), ("statements", statements(function))])
 }
 
 /// What a function's role may do beside logging, in the order of `stacks/statements.yaml`.
