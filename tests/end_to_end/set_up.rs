@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A configuration file of its own in a new folder.
-fn configuration(service: &Service, changes: &Value) -> PathBuf {
+pub(crate) fn configuration(service: &Service, changes: &Value) -> PathBuf {
     let mut config: Value = serde_json::from_str(include_str!("../../config.json")).unwrap();
     let prefix = text(changes, "FUNCTION_PREFIX");
     config["BUCKET"] = json!(format!("{}-pages", prefix.to_lowercase()));
@@ -29,7 +29,7 @@ fn configuration(service: &Service, changes: &Value) -> PathBuf {
 }
 
 /// A prefix that no earlier run on the same emulator has used.
-fn prefix(name: &str) -> String {
+pub(crate) fn prefix(name: &str) -> String {
     address(name).split('@').next().unwrap().to_owned()
 }
 
@@ -92,7 +92,7 @@ async fn what_belongs_to_another_is_refused_before_anything_is_made() {
 }
 
 /// The table of the sample, with one user.
-async fn sample_table(owner: &Caller, table: &str, item: Item) {
+pub(crate) async fn sample_table(owner: &Caller, table: &str, item: Item) {
     let attribute = AttributeDefinition::builder().attribute_name("email").attribute_type(ScalarAttributeType::S);
     let key = KeySchemaElement::builder().attribute_name("email").key_type(KeyType::Hash);
     owner
