@@ -184,6 +184,11 @@ refuse_clashes() {
   done <<<"$FUNCTIONS"
   [ -z "$clashes" ] ||
     fail "already in the account:${clashes%,}; delete them, or set another FUNCTION_PREFIX in $CONFIG"
+  # It holds nothing that is worth taking over, and one of another service's is not ours to use.
+  if ! owns Outbox "${DDB_TABLE}Outbox" &&
+    look aws dynamodb describe-table --table-name "${DDB_TABLE}Outbox" --query Table.TableStatus --output text; then
+    fail "table ${DDB_TABLE}Outbox is already in the account, and the service makes one of this name: delete it, or choose another DDB_TABLE in $CONFIG"
+  fi
   if ! owns Site "$BUCKET"; then
     # Forbidden is an answer too: the bucket is somebody else's.
     case $(aws s3api head-bucket --bucket "$BUCKET" 2>&1 || true) in

@@ -123,7 +123,8 @@ impl Load {
 
     async fn journey(&self) -> Result<(), Ended> {
         let (guest, _) = self.insist("credentials of a guest", || self.service.new_guest()).await?;
-        let person = Person { load: self, guest, email: address("load"), faulted: Cell::new(false) };
+        let person =
+            Person { load: self, guest, email: address("load"), device: RefCell::default(), faulted: Cell::new(false) };
         let outcome = person.travel().await;
         if let Some(kept) = self.report.borrow_mut().accounts.iter_mut().find(|kept| kept.email == person.email) {
             kept.faulted = person.faulted.get();
@@ -136,7 +137,8 @@ impl Load {
         let Ok((guest, _)) = self.insist("credentials of a guest", || self.service.new_guest()).await else {
             return false;
         };
-        let person = Person { load: self, guest, email: kept.email.clone(), faulted: Cell::new(kept.faulted) };
+        let faulted = Cell::new(kept.faulted);
+        let person = Person { load: self, guest, email: kept.email.clone(), device: RefCell::default(), faulted };
         for password in &kept.passwords {
             let input = json!({ "email": kept.email, "password": password });
             let Ok((answer, _)) = person.ask(&person.guest, "login", &input).await else { continue };
@@ -154,6 +156,8 @@ struct Person<'a> {
     load: &'a Load,
     guest: Caller,
     email: String,
+    /// The latest device token, as a browser keeps it: a person logs in more often than a stranger may try.
+    device: RefCell<String>,
     faulted: Cell<bool>,
 }
 
@@ -201,7 +205,12 @@ impl Person<'_> {
 
     /// What a function answers in the end, and whether the request may have been carried out before.
     async fn ask(&self, caller: &Caller, operation: &'static str, input: &Value) -> Result<(Value, bool), Ended> {
+        let judges_a_password = ["login", "changePassword", "resetPassword"].contains(&operation);
         let request = async || {
+            let mut input = input.clone();
+            if judges_a_password {
+                input["device"] = json!(*self.device.borrow());
+            }
             let answer = caller.invoke(operation, Some("live"), input.to_string()).await?;
             match answer.error {
                 None => Ok(answer.payload),
@@ -217,6 +226,9 @@ impl Person<'_> {
             tokio::time::sleep(Duration::from_secs(wait)).await;
             let again = self.load.insist(operation, request).await?;
             (answer, before) = (again.0, before || again.1);
+        }
+        if let Some(device) = answer.as_object_mut().and_then(|answer| answer.remove("device")) {
+            device.as_str().unwrap_or_default().clone_into(&mut self.device.borrow_mut());
         }
         Ok((answer, before))
     }

@@ -84,6 +84,16 @@ async fn what_belongs_to_another_is_refused_before_anything_is_made() {
         format!("error: bucket latchkey-inbox is taken: choose another BUCKET in {}\n", file.display())
     );
 
+    let name = prefix("outboxed");
+    let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name }));
+    let outbox = format!("{name}UsersOutbox");
+    sample_table(&service.owner(), &outbox, sample::item("somebody@example.com")).await;
+    let complaint = run(&service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap_err();
+    assert!(complaint.starts_with(&format!("error: table {outbox} is already in the account")), "{complaint}");
+    assert_eq!(complaint.lines().count(), 1);
+
+    let name = prefix("clashing");
+    let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name }));
     let group = format!("/aws/lambda/{name}Login");
     run(&service, "aws", &["logs", "create-log-group", "--log-group-name", &group]).await.unwrap();
     let complaint = run(&service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap_err();

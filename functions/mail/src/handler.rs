@@ -64,9 +64,15 @@ impl<S: Delivers> DeliverMail<S> {
     /// Deals with one request. A fault means that it has to come again, with all after it.
     async fn deal_with(&self, item: &Item, notes: &Notes) -> Result<(), Fault> {
         let Ok(request) = open(&item.sealed.text, &item.id.text, &item.lane.text, &self.keys) else {
-            // Nothing will open it later either. It stays in the table for a day.
+            // Nothing will open it later either: its key was dropped too early, or somebody changed it.
             notes.count("unreadable");
-            return Ok(());
+            notes.undelivered.borrow_mut().push(AuditRecord {
+                operation: Self::NAME,
+                outcome: "undelivered",
+                cause: Some("unreadable".to_owned()),
+                ..AuditRecord::default()
+            });
+            return self.services.remove(&item.id.text).await;
         };
         // The stream may bring a request again after it was dealt with. One without a recipient needs no look.
         if request.template.is_some() && !self.services.is_waiting(&item.id.text).await? {
@@ -330,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_stops_nothing() {
+    async fn what_cannot_be_read_stops_nothing_is_removed_and_the_operator_learns_of_it() {
         let handler = handler();
         let mut forged = record(&handler, &reset("ada@example.com"), 1);
         forged["dynamodb"]["NewImage"]["lane"]["S"] = json!("other");
@@ -339,5 +345,9 @@ mod tests {
         let (answer, reports) = handled(&handler, &[forged, removed, good]).await;
         assert_eq!(answer, none_left());
         assert_eq!(reports[0].counts, BTreeMap::from([("unreadable", 1), ("sent", 1)]));
+        assert_eq!(reports[1].outcome, "undelivered");
+        let opened = handler.audit_keys.open(reports[1].audit.as_deref().unwrap(), "id").unwrap();
+        assert_eq!(opened["cause"], "unreadable");
+        assert!(handler.services.waiting.borrow().is_empty());
     }
 }
