@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The last day of the year 9999, from the beginning of 1970.
+const LAST_DAY: i64 = 2_932_896;
+
 /// A day of the Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date {
@@ -14,7 +17,8 @@ impl Date {
     /// The date in UTC, so many seconds after the beginning of 1970.
     #[must_use]
     pub fn at(unix_seconds: u64) -> Self {
-        let mut days = i64::try_from(unix_seconds / 86_400).unwrap_or(i64::MAX / 2);
+        // A clock beyond the last year that can be written is wrong anyway, and ends every exception.
+        let mut days = i64::try_from(unix_seconds / 86_400).unwrap_or(LAST_DAY).min(LAST_DAY);
         let mut year = 1970;
         while days >= days_of_year(year) {
             days -= days_of_year(year);
@@ -90,6 +94,7 @@ mod tests {
         ] {
             assert_eq!(Date::at(seconds).to_string(), day);
         }
+        assert_eq!(Date::at(u64::MAX).to_string(), "9999-12-31");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Finding {
     pub resource: String,
     /// The rule.
     pub rule: String,
+    /// The property or attribute that a requirement is about; none where a check looks at more.
+    pub property: Option<String>,
     /// What was found, for the owner.
     pub found: String,
     /// What the rule asks for and why.
@@ -63,12 +65,13 @@ pub struct Law<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     line: usize,
+    property: Option<String>,
     what: String,
 }
 
 impl Found {
     pub(crate) fn at(line: usize, what: &str) -> Self {
-        Self { line, what: what.to_owned() }
+        Self { line, property: None, what: what.to_owned() }
     }
 }
 
@@ -98,6 +101,7 @@ pub fn template(law: Law<'_>, template: &Template) -> Judgement {
             line: problem.line,
             resource: problem.resource.clone().unwrap_or_default(),
             rule: UNRESOLVED.to_owned(),
+            property: None,
             found: problem.sentence.clone(),
             sentence: UNRESOLVED_SENTENCE.to_owned(),
         });
@@ -112,7 +116,8 @@ pub fn template(law: Law<'_>, template: &Template) -> Judgement {
     except(law, findings)
 }
 
-/// Judges one resource by itself, as a hook does. What takes other resources of the template is passed by.
+/// Judges one resource by itself, as a hook does. What takes other resources of the template is passed by, and so are
+/// `DeletionPolicy` and `UpdateReplacePolicy`, which a hook is not told.
 #[must_use]
 pub fn alone(law: Law<'_>, resource: &Resource) -> Judgement {
     let mut findings = BTreeSet::new();
@@ -120,6 +125,37 @@ pub fn alone(law: Law<'_>, resource: &Resource) -> Judgement {
         judge(rule, Scene { whole: None }, resource, &mut findings);
     }
     except(law, findings)
+}
+
+/// Judges one resource by itself, with those of the attributes that are given.
+pub(crate) fn alone_with_attributes(law: Law<'_>, resource: &Resource) -> Judgement {
+    let mut judgement = alone(law, resource);
+    let mut findings = BTreeSet::new();
+    for rule in law.rules.iter().filter(|rule| rule.is_about(&resource.kind)) {
+        for (requirement, variant) in
+            rule.require.iter().flat_map(|one| resource.variants.iter().map(move |variant| (one, variant)))
+        {
+            if let Some(name) = &requirement.attribute
+                && let Some(item) = variant.get(name)
+                && unlike(requirement, item)
+            {
+                let what = format!("{name} is {}{}", item.shown(), wanted(requirement));
+                let found = Found { line: item.line, property: Some(name.clone()), what };
+                findings.insert(finding(rule, &resource.id, found));
+            }
+        }
+    }
+    let attributes = except(law, findings);
+    judgement.findings.extend(attributes.findings);
+    judgement.excepted.extend(attributes.excepted);
+    judgement
+}
+
+impl Law<'_> {
+    /// What an exception makes of a single finding.
+    pub(crate) fn except(self, finding: Finding) -> Judgement {
+        except(self, BTreeSet::from([finding]))
+    }
 }
 
 fn judge(rule: &Rule, scene: Scene<'_>, resource: &Resource, findings: &mut BTreeSet<Finding>) {
@@ -138,6 +174,7 @@ fn finding(rule: &Rule, resource: &str, found: Found) -> Finding {
         line: found.line,
         resource: resource.to_owned(),
         rule: rule.name.clone(),
+        property: found.property,
         found: found.what,
         sentence: rule.sentence.clone(),
     }
@@ -148,10 +185,7 @@ fn except(law: Law<'_>, findings: BTreeSet<Finding>) -> Judgement {
     let mut judgement = Judgement::default();
     let mut needed = BTreeSet::new();
     for mut finding in findings {
-        let exception = law
-            .exceptions
-            .iter()
-            .find(|exception| exception.rule == finding.rule && exception.resource == finding.resource);
+        let exception = law.exceptions.iter().find(|exception| covers(exception, &finding));
         let Some(exception) = exception else {
             judgement.findings.push(finding);
             continue;
@@ -169,6 +203,12 @@ fn except(law: Law<'_>, findings: BTreeSet<Finding>) -> Judgement {
     let all = law.exceptions.iter().map(|exception| (exception.rule.clone(), exception.resource.clone()));
     judgement.idle = all.filter(|exception| !needed.contains(exception)).collect();
     judgement
+}
+
+fn covers(exception: &Exception, finding: &Finding) -> bool {
+    let Exception { rule, resource, properties, .. } = exception;
+    let property = || finding.property.as_ref().is_some_and(|property| properties.contains(property));
+    *rule == finding.rule && *resource == finding.resource && (properties.is_empty() || property())
 }
 
 /// What a requirement misses.
@@ -197,7 +237,7 @@ fn missing(requirement: &Requirement, scene: Scene<'_>, variant: &Item) -> Optio
             Ok(_) if requirement.present == Some(false) => Some(format!("{name} is there")),
             Ok(item) => unlike(requirement, item).then(|| format!("{name} is {}", item.shown())),
         };
-        wrong.map(|wrong| Found::at(line, &format!("{wrong}{}", wanted(requirement))))
+        wrong.map(|wrong| Found { line, property: Some(name.clone()), what: format!("{wrong}{}", wanted(requirement)) })
     })
 }
 

@@ -6,10 +6,12 @@
 //! resources that it is about ([`judge`]). What cannot be read, worked out or understood is refused: the guard is never open by
 //! accident.
 
+pub mod changes;
 mod checks;
 pub mod date;
 pub mod document;
 pub mod judge;
+pub mod parameters;
 pub mod policy;
 pub mod rules;
 pub mod template;

@@ -141,6 +141,9 @@ pub struct Exception {
     pub rule: String,
     /// The logical id of the resource, or the name of the parameter.
     pub resource: String,
+    /// The properties and attributes that it is about, as the rule names them; all that the rule asks for where none is named.
+    #[serde(default)]
+    pub properties: Vec<String>,
     /// Why.
     pub reason: String,
     /// The last day, as `2027-03-31`. Only the exceptions that belong to the template itself go without.

@@ -291,17 +291,24 @@ impl<'a> Reader<'a> {
         let Some(declared) = declared else {
             return self.unresolved(line, &format!("{name} is neither a parameter nor a resource"));
         };
-        let hidden = is_hidden(&declared.value);
+        // A hidden value is not looked at, so that no finding can show it.
+        if is_hidden(&declared.value) {
+            return Item::unknown(line, Origin::Parameter { name: name.to_owned(), hidden: true });
+        }
         let kind = declared.value.get("Type").and_then(Node::scalar).unwrap_or_default();
         let value = match (self.values.get(name), declared.value.get("Default").and_then(Node::scalar)) {
-            (Some(Given::Value(value)), _) => Some(value.as_str()),
-            (Some(Given::Previous), _) => None,
-            (None, Some(default)) => Some(default),
-            (None, None) => return self.unresolved(line, &format!("the parameter {name} has no value")),
-        };
-        // A hidden value is not looked at, so that no finding can show it.
-        let Some(value) = value.filter(|_| !hidden) else {
-            return Item::unknown(line, Origin::Parameter { name: name.to_owned(), hidden });
+            (Some(Given::Value(value)), _) => value.as_str(),
+            (Some(Given::Previous), _) => {
+                return Item::unknown(line, Origin::Parameter { name: name.to_owned(), hidden: false });
+            }
+            (None, Some(default)) => default,
+            (None, None) => {
+                // Once, where it is declared, and not wherever it is used.
+                let user = self.id.take();
+                let item = self.unresolved(declared.line, &format!("the parameter {name} has no value"));
+                self.id = user;
+                return Item { line, ..item };
+            }
         };
         if kind.starts_with("AWS::SSM::Parameter::Value") {
             return self.unresolved(

@@ -1,5 +1,7 @@
 //! Values of a resource after its functions were carried out, as far as that is possible before a deployment.
 
+use serde_json::Value as Json;
+
 /// A value with the line of the template that it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -67,6 +69,26 @@ impl Item {
     #[must_use]
     pub fn unknown(line: usize, origin: Origin) -> Self {
         Self { line, value: Value::Text(vec![Piece::Unknown(origin)]) }
+    }
+
+    /// A value without functions, as AWS gives it in JSON. All of it has one line.
+    #[must_use]
+    pub fn of_json(line: usize, value: &Json) -> Self {
+        let value = match value {
+            Json::Null => Value::Null,
+            Json::Bool(value) => return Self::text(line, &value.to_string()),
+            Json::Number(value) => return Self::text(line, &value.to_string()),
+            // What a change set says of a value that only the deployment decides.
+            Json::String(value) if value.contains("{{changeSet:") => return Self::unknown(line, Origin::Late),
+            Json::String(value) if value.contains("{{resolve:ssm:") => return Self::unknown(line, Origin::Late),
+            Json::String(value) if value.contains("{{resolve:") => return Self::unknown(line, Origin::Secret),
+            Json::String(value) => return Self::text(line, value),
+            Json::Array(items) => Value::List(items.iter().map(|item| Self::of_json(line, item)).collect()),
+            Json::Object(entries) => {
+                Value::Map(entries.iter().map(|(key, item)| (key.clone(), Self::of_json(line, item))).collect())
+            }
+        };
+        Self { line, value }
     }
 
     /// The value of a key.

@@ -15,10 +15,11 @@ pub(super) fn own_role(scene: Scene<'_>, function: &Resource, variant: &Item) ->
     if scene.whole.is_none() {
         return vec![];
     }
-    let Some(id) = role.resource() else {
+    let own = role.resource().filter(|id| scene.resource(id).is_some_and(|role| role.kind == "AWS::IAM::Role"));
+    let Some(id) = own else {
         return vec![Found::at(
             role.line,
-            &format!("the role {} is not of this template, so others may have it", role.shown()),
+            &format!("{} is no role of this template, so others may have it", role.shown()),
         )];
     };
     let others = scene.resources().filter(|other| other.kind == function.kind && other.id != function.id);
