@@ -115,11 +115,18 @@ fn losing<'a>(
         (_, Some("ReplaceAndDelete")) => ("UpdateReplacePolicy", "the change replaces it and deletes the old one"),
         _ => return None,
     };
-    let keeps = |rule: &&Rule| {
-        rule.is_about(kind)
-            && rule.require.iter().any(|requirement| requirement.attribute.as_deref() == Some(attribute))
-    };
-    rules.iter().find(keeps).map(|rule| (rule, what))
+    keeps(rules, kind, attribute).map(|rule| (rule, what))
+}
+
+/// The rule that wants resources of a type kept when they would be deleted.
+#[must_use]
+pub fn keeper<'a>(rules: &'a [Rule], kind: &str) -> Option<&'a Rule> {
+    keeps(rules, kind, "DeletionPolicy")
+}
+
+fn keeps<'a>(rules: &'a [Rule], kind: &str, attribute: &str) -> Option<&'a Rule> {
+    let asks = |rule: &Rule| rule.require.iter().any(|requirement| requirement.attribute.as_deref() == Some(attribute));
+    rules.iter().find(|rule| rule.is_about(kind) && asks(rule))
 }
 
 fn unresolved(law: Law<'_>, line: usize, id: &str, what: &str) -> Judgement {
