@@ -69,7 +69,8 @@ check_formatting() {
 check_scripts() {
   step 'scripts and template'
   shellcheck -x ./*.sh scripts/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml
+  cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml
+  python tools/policy-guard/inputs.py --check
 }
 
 check_names() {

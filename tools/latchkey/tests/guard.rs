@@ -46,6 +46,29 @@ fn the_template_of_the_service_passes_and_so_does_the_one_that_the_stack_begins_
     assert!(judged(&latchkey::bootstrap()).is_ok());
 }
 
+const HOOK: &str = include_str!("../../../stacks/hook.yaml");
+const HOOK_TEST: &str = include_str!("../../../stacks/hook-test.yaml");
+
+#[test]
+fn the_stacks_of_the_hook_keep_the_rules_themselves() {
+    let code = r#"[{"ParameterKey": "CodeBucket", "ParameterValue": "code"}, {"ParameterKey": "CodeObject", "ParameterValue": "zip"}]"#;
+    for template in [HOOK, HOOK_TEST] {
+        let case = Case { template: Some(("t", template)), parameters: Some(("p", code)), ..Case::default() };
+        assert_eq!(guard(case, today()).unwrap(), format!("{} rules hold\n", rules::built_in().len()));
+    }
+}
+
+#[test]
+fn the_hook_is_asked_about_every_type_that_a_rule_is_about_and_warns_unless_told_otherwise() {
+    let names: Vec<_> = HOOK.lines().filter_map(|line| line.strip_prefix("          - ")).collect();
+    for kind in rules::built_in().iter().flat_map(|rule| &rule.types).filter(|kind| *kind != "*") {
+        let covered =
+            |name: &&str| name.strip_suffix('*').map_or(**name == *kind, |beginning| kind.starts_with(beginning));
+        assert!(names.iter().any(|name| covered(&name)), "{kind}");
+    }
+    assert!(HOOK.contains("  FailureMode:\n    Type: String\n    Default: WARN\n"));
+}
+
 #[test]
 fn plausible_mistakes_are_refused_with_the_rule_the_line_and_a_sentence() {
     const ROLE_OF: &str = "\n  LoginRole:\n";

@@ -193,6 +193,39 @@ async fn the_function_for_trying_out_refuses_an_invalid_property_and_calls_back_
     }
 }
 
+/// The inputs that `inputs.py` makes from the public schemas: of each type of this project's templates.
+#[tokio::test]
+async fn every_type_is_tried_at_every_point_valid_and_invalid() {
+    let inputs: Map<String, Value> = serde_json::from_str(include_str!("inputs.json")).unwrap();
+    let template = include_str!("../../../template.yaml");
+    let used =
+        template.lines().filter_map(|line| line.strip_prefix("    Type: ")).filter(|kind| kind.starts_with("AWS::"));
+    for kind in used {
+        assert!(inputs.contains_key(kind), "inputs.py has not seen {kind}");
+    }
+    for (kind, inputs) in &inputs {
+        for (action, point) in Action::ALL.into_iter().zip(["pre_create", "pre_update", "pre_delete"]) {
+            for (word, complies) in [("valid", true), ("invalid", false)] {
+                let model = &inputs[format!("{point}_{word}")];
+                let previous = model["previousResourceProperties"].as_object().cloned();
+                let asked = Request { action, previous, ..request(kind, model["resourceProperties"].clone()) };
+                for uses_callbacks in [false, true] {
+                    let decision = decided(&asked, |event| test_function::answer(event, uses_callbacks)).await;
+                    assert_eq!(
+                        matches!(decision, Decision::GoesOn { .. }),
+                        complies,
+                        "{kind} {point} {word} {decision:?}"
+                    );
+                }
+                // The guard has a verdict on each, and breaks down at none.
+                let judged = guarded(&asked).await;
+                let broken = matches!(judged, Decision::Stopped { code, .. } if code != ErrorCode::NonCompliant);
+                assert!(!broken, "{kind} {point} {word} {judged:?}");
+            }
+        }
+    }
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
