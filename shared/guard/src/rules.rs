@@ -261,6 +261,8 @@ macro_rules! sources {
 
 sources![
     "tables-keep-their-data",
+    "global-tables-keep-their-data",
+    "identity-pools-refuse-the-classic-flow",
     "identity-pools-are-retained",
     "policies-name-what-they-allow",
     "roles-say-who-may-take-them",

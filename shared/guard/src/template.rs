@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST_CONDITIONS: usize = 6;
 
 /// The parts of a resource that rules look at.
-const JUDGED: [&str; 3] = ["Properties", "DeletionPolicy", "UpdateReplacePolicy"];
+const JUDGED: [&str; 4] = ["Properties", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"];
 /// The parts that no rule looks at.
-const PASSED_BY: [&str; 6] = ["Type", "Condition", "DependsOn", "Metadata", "CreationPolicy", "UpdatePolicy"];
+const PASSED_BY: [&str; 5] = ["Type", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy"];
 
 /// A template of which everything was worked out that can be.
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ pub struct Resource {
     pub line: usize,
     /// The condition under which it exists.
     pub condition: Option<String>,
-    /// The resource in each state of the conditions that it asks for: a mapping with `Properties`, `DeletionPolicy` and
-    /// `UpdateReplacePolicy`.
+    /// The resource in each state of the conditions that it asks for: a mapping with `Properties`, `DeletionPolicy`,
+    /// `UpdateReplacePolicy` and `Metadata`.
     pub variants: Vec<Item>,
 }
 
@@ -259,8 +259,8 @@ impl<'a> Reader<'a> {
             "Fn::FindInMap" => self.find_in_map(argument, line),
             // Nothing that a rule asks for is made by these; the arguments may still hold what cannot be resolved.
             "Fn::Base64" | "Fn::GetAZs" | "Fn::Cidr" => {
-                self.item(argument);
-                Item::unknown(line, Origin::Late)
+                let item = self.item(argument);
+                late(line, item.as_ref())
             }
             "Fn::ImportValue" => self.unresolved(
                 line,
@@ -398,7 +398,7 @@ impl<'a> Reader<'a> {
         let (Some(separator), Some(list)) = (separator.scalar(), self.item(list)) else {
             return self.unresolved(line, "Fn::Join wants a separator and a list");
         };
-        let Value::List(items) = list.value else { return Item::unknown(line, Origin::Late) };
+        let Value::List(items) = list.value else { return late(line, Some(&list)) };
         let mut pieces = Vec::new();
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
@@ -418,8 +418,8 @@ impl<'a> Reader<'a> {
         };
         let index = self.item(index);
         let Some(list) = self.item(list) else { return self.unresolved(line, "Fn::Select has no list") };
-        let Value::List(items) = list.value else { return Item::unknown(line, Origin::Late) };
-        let Some(known) = index.as_ref().and_then(Item::known) else { return Item::unknown(line, Origin::Late) };
+        let Some(known) = index.as_ref().and_then(Item::known) else { return late(line, Some(&list)) };
+        let Value::List(items) = list.value else { return late(line, Some(&list)) };
         match known.parse::<usize>().ok().and_then(|index| items.into_iter().nth(index)) {
             Some(item) => Item { line, ..item },
             None => self.unresolved(line, "Fn::Select asks for an item that the list does not have"),
@@ -438,7 +438,7 @@ impl<'a> Reader<'a> {
             Some(text) => {
                 Item { line, value: Value::List(text.split(separator).map(|part| Item::text(line, part)).collect()) }
             }
-            None => Item::unknown(line, Origin::Late),
+            None => late(line, Some(&text)),
         }
     }
 
@@ -480,6 +480,12 @@ impl<'a> Reader<'a> {
         }
         self.unresolved(item.line, "AWS looks this value up at the deployment ({{resolve:…}}), so it is not known here")
     }
+}
+
+/// What is made of a value in a way that is not worked out here. A part of a hidden parameter is hidden too.
+fn late(line: usize, from: Option<&Item>) -> Item {
+    let hidden = from.and_then(Item::hidden).map(|name| Origin::Parameter { name: name.to_owned(), hidden: true });
+    Item::unknown(line, hidden.unwrap_or(Origin::Late))
 }
 
 /// The conditions that the functions within a value ask for.

@@ -138,6 +138,20 @@ impl Item {
         if let Origin::Resource { id, .. } = self.origin()? { Some(id) } else { None }
     }
 
+    /// The hidden parameter that this value, or a part of it, comes from.
+    #[must_use]
+    pub fn hidden(&self) -> Option<&str> {
+        match &self.value {
+            Value::Null => None,
+            Value::Text(pieces) => pieces.iter().find_map(|piece| match piece {
+                Piece::Unknown(Origin::Parameter { name, hidden: true }) => Some(name.as_str()),
+                _ => None,
+            }),
+            Value::List(items) => items.iter().find_map(Item::hidden),
+            Value::Map(entries) => entries.iter().find_map(|(_, item)| item.hidden()),
+        }
+    }
+
     /// The value as a person reads it: unknown parts by their name, and no hidden value.
     #[must_use]
     pub fn full(&self) -> String {

@@ -2,7 +2,7 @@
 
 use crate::judge::Found;
 use crate::policy::{Statement, statements};
-use crate::value::{Item, Piece, Value};
+use crate::value::{Item, Origin, Piece, Value};
 
 /// The policy documents of a resource of IAM: those within it, or the one that it is.
 pub(super) fn documents<'a>(kind: &str, variant: &'a Item) -> Vec<&'a Item> {
@@ -90,11 +90,13 @@ fn is_everything(resource: &Item) -> bool {
         .iter()
         .map(|piece| match piece {
             Piece::Known(text) => text.as_str(),
-            Piece::Unknown(crate::value::Origin::Resource { .. } | crate::value::Origin::Pseudo(_)) => "\u{1}",
+            Piece::Unknown(Origin::Resource { .. } | Origin::Pseudo(_)) => "\u{1}",
             Piece::Unknown(_) => "*",
         })
         .collect();
-    if !text.contains(['*', '?']) {
+    // What begins with the ARN of a resource names it.
+    let begins_with_resource = matches!(pieces.first(), Some(Piece::Unknown(Origin::Resource { .. })));
+    if begins_with_resource || !text.contains(['*', '?']) {
         return false;
     }
     let mut sections = text.splitn(6, ':');

@@ -38,6 +38,12 @@ pub(super) fn resource(scene: Scene<'_>, resource: &Resource, variant: &Item, wo
         return vec![];
     }
     let mut found = Vec::new();
+    // AWS masks hidden parameters neither in metadata nor in outputs.
+    if let Some(metadata) = variant.get("Metadata") {
+        shown(metadata, &mut |line, parameter| {
+            found.push(Found::at(line, &format!("Metadata shows the hidden parameter {parameter}")));
+        });
+    }
     let Some(properties) = variant.get("Properties") else { return found };
     let is_function = resource.kind == "AWS::Lambda::Function";
     for (name, property) in properties.entries() {
