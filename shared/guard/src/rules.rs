@@ -35,6 +35,13 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Whether it looks at each value by itself, so that no combination of values matters.
+    pub(crate) fn looks_at_single_values(&self) -> bool {
+        self.require.is_empty() && matches!(self.check, Some(Check::Secrets { .. } | Check::Opaque { .. }))
+    }
+}
+
 /// Something that a resource must have. One of `property` and `attribute` says what is looked at, and the others what it must be.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -160,6 +167,9 @@ pub struct File {
     /// The exceptions.
     #[serde(default)]
     pub exception: Vec<Exception>,
+    /// Types of custom resources that the template may use. Only a file that belongs to the template has them.
+    #[serde(default, rename = "custom-resources")]
+    pub custom_resources: Vec<String>,
 }
 
 /// Why a file of rules cannot be used.
@@ -168,6 +178,9 @@ pub enum Unusable {
     /// It is no TOML, or it has other fields than these.
     #[error("{0}")]
     Form(Box<toml::de::Error>),
+    /// An owner's file that allows types of custom resources.
+    #[error("custom-resources belong to a template; write an exception for each resource, with an end")]
+    CustomResources,
     /// A rule that can never judge, or that asks for nothing.
     #[error("rule {rule}: {reason}")]
     Rule {
@@ -202,6 +215,9 @@ pub fn built_in() -> Vec<Rule> {
 /// Reads a file of rules and exceptions. With a date, every exception must end, within a year from then.
 pub fn parse(text: &str, today: Option<Date>) -> Result<File, Unusable> {
     let file: File = toml::from_str(text).map_err(|error| Unusable::Form(Box::new(error)))?;
+    if today.is_some() && !file.custom_resources.is_empty() {
+        return Err(Unusable::CustomResources);
+    }
     for rule in &file.rule {
         well_formed(rule).map_err(|reason| Unusable::Rule { rule: rule.name.clone(), reason })?;
     }
@@ -249,6 +265,15 @@ fn bounded(exception: &Exception, today: Option<Date>) -> Result<(), &'static st
             Err("it ends more than a year from now: look at it again by then")
         }
         _ => Ok(()),
+    }
+}
+
+/// Allows types of custom resources in the rule that looks at them.
+pub fn allow_custom_resources(rules: &mut [Rule], types: &[String]) {
+    for rule in rules {
+        if let Some(Check::Opaque { allowed }) = &mut rule.check {
+            allowed.extend_from_slice(types);
+        }
     }
 }
 
@@ -307,6 +332,13 @@ mod tests {
         assert!(refused(&format!("{rule}[[rule.require]]\nproperty = 'A'\nis = [1]")).contains("is = [1]"));
         assert!(refused(&format!("{rule}[[rule.require]]\nproperty = 'A'\nequals = 1")).contains("equals"));
         assert!(parse(&format!("{rule}[[rule.require]]\nproperty = 'A'\nis = 1"), None).is_ok());
+    }
+
+    #[test]
+    fn only_a_template_allows_custom_resources() {
+        let text = "custom-resources = ['Custom::Trial']";
+        assert_eq!(parse(text, None).unwrap().custom_resources, ["Custom::Trial"]);
+        assert!(refused(text).contains("belong to a template"));
     }
 
     #[test]

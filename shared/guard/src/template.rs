@@ -4,16 +4,17 @@
 //! function that is not known here, an imported value, a parameter without a value.
 
 use crate::document::{Content, Entry, Node};
+use crate::rules::Rule;
 use crate::value::{Item, Origin, Piece, Value, joined};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A resource is judged in every state of its conditions, and each further condition doubles their number.
-const MOST_CONDITIONS: usize = 6;
+/// A resource that a rule is about is judged in every state of its conditions, and each further condition doubles their number.
+const MOST_CONDITIONS: usize = 8;
 
 /// The parts of a resource that rules look at.
 const JUDGED: [&str; 4] = ["Properties", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"];
 /// The parts that no rule looks at.
-const PASSED_BY: [&str; 5] = ["Type", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy"];
+const PASSED_BY: [&str; 6] = ["Type", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy", "Version"];
 
 /// A template of which everything was worked out that can be.
 #[derive(Clone, Debug)]
@@ -80,11 +81,19 @@ pub enum Given {
 /// The values of the parameters, by name.
 pub type Values = BTreeMap<String, Given>;
 
-/// Reads a template with the values that its parameters are given.
+/// Reads a template with the values that its parameters are given, for these rules: a resource that one of them is about is worked
+/// out in every state of its conditions, and any other one so that each value shows that it can have.
 #[must_use]
-pub fn read(document: &Node, values: &Values) -> Template {
-    let mut reader =
-        Reader { document, values, resources: BTreeSet::new(), states: BTreeMap::new(), problems: vec![], id: None };
+pub fn read(document: &Node, values: &Values, rules: &[Rule]) -> Template {
+    let mut reader = Reader {
+        document,
+        values,
+        rules,
+        resources: BTreeSet::new(),
+        states: States::new(),
+        problems: vec![],
+        id: None,
+    };
     for entry in document.entries() {
         if entry.key == "Transform" {
             reader.problem(
@@ -105,7 +114,7 @@ pub fn read(document: &Node, values: &Values) -> Template {
     reader.resources = resources.iter().map(|entry| entry.key.as_str()).collect();
     let resources = resources.iter().filter_map(|entry| reader.resource(entry)).collect();
     reader.id = None;
-    let outputs = section(document, "Outputs").iter().flat_map(|entry| reader.variants(&entry.value)).collect();
+    let outputs = section(document, "Outputs").iter().flat_map(|entry| reader.variants(&entry.value, false)).collect();
     Template { resources, parameters, outputs, problems: reader.problems }
 }
 
@@ -126,12 +135,16 @@ fn is_hidden(declared: &Node) -> bool {
     declared.get("NoEcho").and_then(Node::scalar).is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
+/// Conditions that are true or false.
+type States = BTreeMap<String, bool>;
+
 struct Reader<'a> {
     document: &'a Node,
     values: &'a Values,
+    rules: &'a [Rule],
     resources: BTreeSet<&'a str>,
     /// The conditions of the variant at hand.
-    states: BTreeMap<String, bool>,
+    states: States,
     problems: Vec<Problem>,
     /// The resource at hand.
     id: Option<String>,
@@ -177,7 +190,8 @@ impl<'a> Reader<'a> {
         {
             self.problem(properties.line, "the properties are no mapping");
         }
-        let variants = self.variants(&Node { line: entry.line, content: Content::Map(judged) });
+        let combined = self.rules.iter().any(|rule| rule.is_about(kind) && !rule.looks_at_single_values());
+        let variants = self.variants(&Node { line: entry.line, content: Content::Map(judged) }, combined);
         Some(Resource { id: entry.key.clone(), kind: kind.to_owned(), line: entry.line, condition, variants })
     }
 
@@ -189,22 +203,23 @@ impl<'a> Reader<'a> {
         known
     }
 
-    /// A value in every state of the conditions that it asks for.
-    fn variants(&mut self, node: &Node) -> Vec<Item> {
+    /// A value in every state of the conditions that it asks for, or at least with each value in it that can be.
+    fn variants(&mut self, node: &Node, combined: bool) -> Vec<Item> {
         let mut names = BTreeSet::new();
         conditions(node, &mut names);
-        let names: Vec<String> = names.into_iter().collect();
-        if names.len() > MOST_CONDITIONS {
-            self.problem(
-                node.line,
-                &format!("more than {MOST_CONDITIONS} conditions decide what it will be, which is too many to try"),
-            );
-        }
-        let tried = names.len().min(MOST_CONDITIONS);
+        let states = if combined && names.len() <= MOST_CONDITIONS {
+            all_states(&names)
+        } else {
+            if combined {
+                let sentence =
+                    format!("more than {MOST_CONDITIONS} conditions decide what it will be, which is too many to try");
+                self.problem(node.line, &sentence);
+            }
+            states_of_each_value(node, &names)
+        };
         let mut variants = Vec::new();
-        for state in 0..1_u32 << tried {
-            self.states =
-                names.iter().enumerate().map(|(bit, name)| (name.clone(), state >> bit.min(31) & 1 == 1)).collect();
+        for state in states {
+            self.states = state;
             let item = self.item(node).unwrap_or(Item { line: node.line, value: Value::Null });
             if !variants.contains(&item) {
                 variants.push(item);
@@ -486,6 +501,52 @@ impl<'a> Reader<'a> {
 fn late(line: usize, from: Option<&Item>) -> Item {
     let hidden = from.and_then(Item::hidden).map(|name| Origin::Parameter { name: name.to_owned(), hidden: true });
     Item::unknown(line, hidden.unwrap_or(Origin::Late))
+}
+
+fn all_states(names: &BTreeSet<String>) -> Vec<States> {
+    let state =
+        |bits: usize| names.iter().enumerate().map(|(bit, name)| (name.clone(), bits >> bit & 1 == 1)).collect();
+    (0..1 << names.len()).map(state).collect()
+}
+
+/// States in which every value shows that a value can have: those of the branches that lead to it, with all others true and with
+/// all others false.
+fn states_of_each_value(node: &Node, names: &BTreeSet<String>) -> Vec<States> {
+    let mut ways = vec![States::new()];
+    branches(node, &States::new(), &mut ways);
+    let mut states = Vec::new();
+    for way in ways {
+        for others in [false, true] {
+            let mut state: States = names.iter().map(|name| (name.clone(), others)).collect();
+            state.extend(way.clone());
+            states.push(state);
+        }
+    }
+    states.sort();
+    states.dedup();
+    states
+}
+
+/// The ways to the branches within a value. One that a condition rules out on the way is left out.
+fn branches(node: &Node, way: &States, ways: &mut Vec<States>) {
+    for item in node.items() {
+        branches(item, way, ways);
+    }
+    for entry in node.entries() {
+        let parts = entry.value.items();
+        let Some(name) = parts.first().and_then(Node::scalar).filter(|_| entry.key == "Fn::If") else {
+            branches(&entry.value, way, ways);
+            continue;
+        };
+        for (branch, state) in parts.iter().skip(1).zip([true, false]) {
+            if way.get(name).is_none_or(|fixed| *fixed == state) {
+                let mut way = way.clone();
+                way.insert(name.to_owned(), state);
+                branches(branch, &way, ways);
+                ways.push(way);
+            }
+        }
+    }
 }
 
 /// The conditions that the functions within a value ask for.

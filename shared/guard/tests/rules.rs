@@ -13,7 +13,7 @@ fn judged(text: &str) -> Judgement {
     let values = Values::from([("ApiToken".to_owned(), Given::Value("s3cr3t".to_owned()))]);
     let rules = rules::built_in();
     let law = Law { rules: &rules, exceptions: &[], today: today() };
-    judge::template(law, &template::read(&document::parse(text).expect("a document"), &values))
+    judge::template(law, &template::read(&document::parse(text).expect("a document"), &values, &rules))
 }
 
 fn names(judgement: &Judgement) -> Vec<&str> {

@@ -28,6 +28,7 @@ pub fn guard(case: Case<'_>, today: Date) -> Result<String, Vec<String>> {
     for (file, today) in [(case.of_template, None), (case.of_owner, Some(today))] {
         let Some((name, text)) = file else { continue };
         let added = rules::parse(text, today).map_err(|error| vec![format!("{name}: {error}")])?;
+        rules::allow_custom_resources(&mut rules, &added.custom_resources);
         rules.extend(added.rule);
         exceptions.extend(added.exception);
     }
@@ -48,7 +49,7 @@ pub fn guard(case: Case<'_>, today: Date) -> Result<String, Vec<String>> {
             Some((name, text)) => parameters::parse(text).map_err(|error| vec![format!("{name}: {error}")])?,
             None => Values::new(),
         };
-        take(name, judge::template(law, &template::read(&document, &values)));
+        take(name, judge::template(law, &template::read(&document, &values, &rules)));
     }
     if let Some((name, text)) = case.change_set {
         take(name, changes::judge(law, text).map_err(|error| vec![format!("{name}: {error}")])?);

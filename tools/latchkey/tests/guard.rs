@@ -487,6 +487,57 @@ fn an_exception_covers_one_resource_and_one_rule() {
 }
 
 #[test]
+fn a_template_may_use_the_custom_resources_that_its_own_file_lists() {
+    let template = altered(
+        "\nResources:\n",
+        "Resources:\n",
+        "Resources:\n  Try:\n    Type: Custom::Trial\n    Version: \"1.0\"\n",
+    );
+    let case = |file| Case {
+        template: Some(("t", &template)),
+        parameters: Some(("p", parameters())),
+        of_template: Some(("stacks/guard.toml", file)),
+        ..Case::default()
+    };
+    let listed = format!("custom-resources = [\"Custom::Trial\"]\n{OF_TEMPLATE}");
+    assert!(guard(case(&listed), today()).is_ok());
+    assert!(guard(case(OF_TEMPLATE), today()).unwrap_err()[0].contains("Custom::Trial is a custom resource"));
+}
+
+/// A value that is reached when the first of so many conditions are true and the last is false.
+fn behind(conditions: usize, value: &str, other: &str) -> String {
+    let start = format!("!If [C{conditions}, {other}, {value}]");
+    (0..conditions).rev().fold(start, |inner, number| format!("!If [C{number}, {inner}, {other}]"))
+}
+
+#[test]
+fn a_mistake_behind_many_conditions_is_found_where_a_rule_is_about_it_and_too_many_are_refused() {
+    let judged_behind = |conditions: usize, after: &str, from: &str, key: &str, value: &str, other: &str| {
+        let declare = |all: String, number| all + &format!("  C{number}: !Equals [!Ref Sender, \"{number}\"]\n");
+        let declared = (0..=conditions).fold(String::new(), declare);
+        let template = altered(after, from, &format!("{key}: {}", behind(conditions, value, other)));
+        judged(&template.replacen("\nConditions:\n", &format!("\nConditions:\n{declared}"), 1))
+    };
+    let protection = |conditions, value: &str| {
+        judged_behind(
+            conditions,
+            "\n  Users:",
+            "DeletionProtectionEnabled: true",
+            "DeletionProtectionEnabled",
+            value,
+            "true",
+        )
+    };
+    assert!(protection(6, "true").is_ok());
+    assert!(protection(6, "false").unwrap_err()[0].contains("DeletionProtectionEnabled is false"));
+    assert!(protection(12, "true").unwrap_err()[0].contains("too many to try"));
+    // No rule is about an alias but the one on secrets, which looks at each value by itself.
+    let described = |value: &str| judged_behind(20, "\n  LoginAliaslive:", "Name: live", "Description", value, "one");
+    assert!(described("two").is_ok());
+    assert!(described("!Ref AuditKey").unwrap_err()[0].contains("Description shows the hidden parameter AuditKey"));
+}
+
+#[test]
 fn an_owner_adds_a_rule() {
     let rule = "[[rule]]\nname = 'functions-are-small'\nsentence = 'Memory costs money.'\ntypes = ['AWS::Lambda::Function']\n\
         [[rule.require]]\nproperty = 'MemorySize'\nat-most = 1024\n";

@@ -27,7 +27,7 @@ pub struct Guard {
 impl Guard {
     /// The rules of `shared/guard`, with an owner's own rules and exceptions in TOML, which must end within a year from today.
     pub fn new(of_owner: Option<&str>, today: Date) -> Result<Self, Unusable> {
-        let File { rule, exception } =
+        let File { rule, exception, .. } =
             of_owner.map_or_else(|| Ok(File::default()), |text| rules::parse(text, Some(today)))?;
         let rules = rules::built_in().into_iter().chain(rule).collect();
         Ok(Self { rules, exceptions: exception })
