@@ -200,6 +200,12 @@ impl<'a> Settings<'a> {
         self.get("GUARD_RULES")
     }
 
+    /// The name of Latchkey's stack, in which the guard knows the exceptions of its template: `GUARDED_STACK`.
+    #[must_use]
+    pub fn guarded_stack(&self) -> Option<String> {
+        self.get("GUARDED_STACK")
+    }
+
     /// Whether the function that tries a hook out answers the first time that it is in progress: `USE_CALLBACKS`, `yes` or `no`.
     #[must_use]
     pub fn uses_callbacks(&self) -> Option<bool> {

@@ -33,7 +33,8 @@ impl Handler for GuardHandler {
     type Notes<'a> = Cell<Option<&'static str>>;
 
     fn start(settings: &Settings<'_>) -> Result<Self, CannotStart> {
-        let guard = Guard::new(settings.guard_rules().as_deref(), today()).map_err(CannotStart)?;
+        let guard = Guard::new(settings.guard_rules().as_deref(), settings.guarded_stack().as_deref(), today())
+            .map_err(CannotStart)?;
         Ok(Self { guard })
     }
 

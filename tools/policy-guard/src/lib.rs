@@ -17,20 +17,49 @@ use serde_json::Value;
 
 pub use handler::GuardHandler;
 
+/// What Latchkey's own template does on purpose against a rule.
+const OF_TEMPLATE: &str = include_str!("../../../stacks/guard.toml");
+
 /// The rules that resources are judged by.
 #[derive(Debug)]
 pub struct Guard {
+    everywhere: Rules,
+    /// The name of Latchkey's stack, and the rules there.
+    own: Option<(String, Rules)>,
+}
+
+#[derive(Clone, Debug)]
+struct Rules {
     rules: Vec<Rule>,
     exceptions: Vec<Exception>,
 }
 
 impl Guard {
-    /// The rules of `shared/guard`, with an owner's own rules and exceptions in TOML, which must end within a year from today.
-    pub fn new(of_owner: Option<&str>, today: Date) -> Result<Self, Unusable> {
-        let File { rule, exception, .. } =
-            of_owner.map_or_else(|| Ok(File::default()), |text| rules::parse(text, Some(today)))?;
-        let rules = rules::built_in().into_iter().chain(rule).collect();
-        Ok(Self { rules, exceptions: exception })
+    /// The rules of `shared/guard`, with an owner's own rules and exceptions in TOML, which must end within a year from today. In
+    /// Latchkey's own stack, if its name is given, the exceptions of its template hold too.
+    pub fn new(of_owner: Option<&str>, own_stack: Option<&str>, today: Date) -> Result<Self, Unusable> {
+        let added = of_owner.map_or_else(|| Ok(File::default()), |text| rules::parse(text, Some(today)))?;
+        let rules = rules::built_in().into_iter().chain(added.rule).collect();
+        let everywhere = Rules { rules, exceptions: added.exception };
+        let own = match own_stack {
+            Some(name) => {
+                let File { rule, exception, custom_resources } = rules::parse(OF_TEMPLATE, None)?;
+                let Rules { mut rules, mut exceptions } = everywhere.clone();
+                rules::allow_custom_resources(&mut rules, &custom_resources);
+                rules.extend(rule);
+                exceptions.extend(exception);
+                Some((name.to_owned(), Rules { rules, exceptions }))
+            }
+            None => None,
+        };
+        Ok(Self { everywhere, own })
+    }
+
+    fn rules_of(&self, stack: &str) -> &Rules {
+        match &self.own {
+            Some((name, rules)) if stack_name(stack) == Some(name) => rules,
+            _ => &self.everywhere,
+        }
     }
 
     /// Answers a request, on a day in UTC.
@@ -56,10 +85,11 @@ impl Guard {
     /// Judges a request.
     #[must_use]
     pub fn judge(&self, request: &Request, today: Date) -> Answer {
-        let Request { action, target, logical_id, properties, .. } = request;
-        let about = self.rules.iter().filter(|rule| rule.is_about(target)).count();
+        let Request { action, target, logical_id, properties, stack, .. } = request;
+        let Rules { rules, exceptions } = self.rules_of(stack);
+        let about = rules.iter().filter(|rule| rule.is_about(target)).count();
         if *action == Action::Delete {
-            return match keeper(&self.rules, target) {
+            return match keeper(rules, target) {
                 Some(rule) => refused(&format!("{logical_id}: it is deleted. {} ({})", rule.sentence, rule.name)),
                 None => passed(format!("skipping: no rule is about the deletion of {target}")),
             };
@@ -73,7 +103,7 @@ impl Guard {
             condition: None,
             variants: vec![variant],
         };
-        let law = Law { rules: &self.rules, exceptions: &self.exceptions, today };
+        let law = Law { rules, exceptions, today };
         let judgement = judge::alone(law, &resource);
         if judgement.findings.is_empty() {
             return passed(format!("{about} rules hold for {target}"));
@@ -89,6 +119,12 @@ fn passed(message: String) -> Answer {
 
 fn refused(message: &str) -> Answer {
     Answer::Failed { code: ErrorCode::NonCompliant, message: message.to_owned() }
+}
+
+/// The name in the ARN of a stack, `arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/UUID`.
+fn stack_name(arn: &str) -> Option<&str> {
+    let (_, resource) = arn.rsplit_once(":stack/")?;
+    resource.split_once('/').map(|(name, _)| name)
 }
 
 /// The form and the token of an answer to something that is no request.

@@ -16,7 +16,7 @@ fn today() -> Date {
 }
 
 fn guard() -> Guard {
-    Guard::new(Some(VERSIONING), today()).expect("rules")
+    Guard::new(Some(VERSIONING), Some("sampleAuth"), today()).expect("rules")
 }
 
 /// A function that runs in this process, and how many calls of it there were.
@@ -164,12 +164,27 @@ async fn what_is_no_request_about_a_resource_fails_and_is_not_repeated() {
     }
 }
 
+#[tokio::test]
+async fn what_the_template_does_on_purpose_passes_in_its_own_stack_and_in_no_other() {
+    let outbox = |stack: &str| Request {
+        logical_id: "Outbox".into(),
+        stack: format!("arn:aws:cloudformation:eu-west-1:123456789012:stack/{stack}"),
+        ..request("AWS::DynamoDB::Table", json!({ "TableName": "UsersOutbox" }))
+    };
+    let own = guarded(&outbox("sampleAuth/1b2c")).await;
+    assert!(matches!(own, Decision::GoesOn { .. }), "{own:?}");
+    for other in ["sampleAuth2/1b2c", "other/sampleAuth", "sampleAuth"] {
+        let decision = guarded(&outbox(other)).await;
+        assert!(matches!(decision, Decision::Stopped { code: ErrorCode::NonCompliant, .. }), "{other} {decision:?}");
+    }
+}
+
 #[test]
 fn an_exception_of_the_owner_ends_on_its_day() {
     let rules = format!(
         "{VERSIONING}\n[[exception]]\nrule = 'buckets-are-versioned'\nresource = 'It'\nreason = 'moves away in January'\nuntil = '2027-01-31'\n"
     );
-    let guard = Guard::new(Some(&rules), today()).unwrap();
+    let guard = Guard::new(Some(&rules), None, today()).unwrap();
     let asked = request("AWS::S3::Bucket", bucket(&json!({})));
     let on = |day| guard.judge(&asked, Date::parse(day).unwrap());
     assert!(matches!(on("2027-01-31"), Answer::Success { .. }));
