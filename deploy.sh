@@ -9,6 +9,7 @@ cd "$(dirname "$0")"
 
 read_options --former-hashes-gone "$@"
 prepare
+judge_template
 
 settle
 code_bucket=$(of_stack CodeBucket)

@@ -11,6 +11,7 @@ cd "$(dirname "$0")"
 
 read_options --dry-run "$@"
 prepare
+judge_template
 if [ "$OWN_OPTION" = yes ]; then
   say_what_would_move
   exit

@@ -69,14 +69,15 @@ check_formatting() {
 check_scripts() {
   step 'scripts and template'
   shellcheck -x ./*.sh scripts/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml
+  cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml
+  python tools/policy-guard/inputs.py --check
 }
 
 check_names() {
   local names name
-  step 'the tests that SECURITY.md and docs/defences.md name'
+  step 'the tests that SECURITY.md, docs/defences.md and docs/around-the-stack.md name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
-  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
+  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md | tr -d '`' | sort -u)
   for name in $names; do
     grep -rqE "(fn|def) $name\b" tests shared tools lab functions || fail "the test $name is named, and does not exist"
   done

@@ -102,6 +102,20 @@ forget_hashes() {
   FORMER_HASHES=
 }
 
+# Judges the template with the settings before anything is changed, and ends the script if it breaks a rule. An owner's own rules and
+# exceptions are in guard.toml beside the configuration. Hidden parameters are not looked at, and a condition is judged both ways, so
+# what the scripts find out later makes no difference.
+judge_template() {
+  local verdict rules=()
+  [ ! -e "$(dirname "$CONFIG")/guard.toml" ] || rules=(--rules "$(dirname "$CONFIG")/guard.toml")
+  private_folder
+  (umask 077 && latchkey parameters "$CONFIG" template.yaml >"$PRIVATE/judged.json") || exit 1
+  verdict=$(latchkey guard template.yaml --parameters "$PRIVATE/judged.json" --of-template stacks/guard.toml \
+    ${rules[@]+"${rules[@]}"}) || fail "the guard refuses the template, and nothing was changed"
+  rm -f "$PRIVATE/judged.json"
+  say "guard: $verdict"
+}
+
 # Creates the stack or updates it with the settings, with what was there before it (EXISTING_..., FORMER_HASHES) and with these code keys.
 # Says "nothing to change" where it is so.
 apply_stack() { # NAMECode=key...

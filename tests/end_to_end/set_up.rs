@@ -45,7 +45,10 @@ async fn running_both_scripts_again_changes_nothing_and_says_so() {
     let before = std::fs::read_to_string(&file).unwrap();
     // init.sh ends with deploy.sh.
     let printed = run(&service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap();
-    let said: Vec<_> = printed.lines().map(|line| line.split_once("] ").map_or(line, |(_, words)| words)).collect();
+    let mut said: Vec<_> = printed.lines().map(|line| line.split_once("] ").map_or(line, |(_, words)| words)).collect();
+    // Each of the two judges the template.
+    let judged = said.extract_if(.., |line| line.starts_with("guard: ")).collect::<Vec<_>>();
+    assert!(judged.len() == 2 && judged.iter().all(|line| line.ends_with(" rules hold")), "{judged:?}");
     let stack = format!("stack {}: nothing to change", service.setting("FUNCTION_PREFIX"));
     let site = format!("the service is at {}", service.setting("SITE_URL"));
     let mut expected = vec![stack.as_str(), &stack, "pages: nothing to change", &site];
@@ -54,6 +57,39 @@ async fn running_both_scripts_again_changes_nothing_and_says_so() {
     }
     assert_eq!(said, expected);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_template_that_breaks_a_rule_is_refused_by_its_line_before_anything_is_made() {
+    let service = Service::running();
+    let name = prefix("judged");
+    let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name }));
+    let folder = service.folder.join(format!("{name}-owner"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = folder.join("config.json");
+    std::fs::copy(file, &config).unwrap();
+    // A rule of the owner's own, which the template breaks.
+    let rules = "[[rule]]\nname = 'functions-are-small'\nsentence = 'Memory costs money.'\ntypes = ['AWS::Lambda::Function']\n\
+        [[rule.require]]\nproperty = 'MemorySize'\nat-most = 1024\n";
+    std::fs::write(folder.join("guard.toml"), rules).unwrap();
+    let recorder = Recorder::new(folder.join("recorder"));
+    for script in ["./init.sh", "./deploy.sh"] {
+        let refused = run_recorded(&service, &recorder, script, &["--config", config.to_str().unwrap()]).await;
+        let complaint = refused.unwrap_err();
+        let line =
+            include_str!("../../template.yaml").lines().position(|line| line.trim() == "MemorySize: 1769").unwrap() + 1;
+        let finding = format!(
+            "template.yaml:{line}: CreateUser: MemorySize is 1769, and should be at most 1024. Memory costs money."
+        );
+        assert!(complaint.contains(&finding), "{complaint}");
+        assert!(complaint.ends_with("error: the guard refuses the template, and nothing was changed\n"), "{complaint}");
+    }
+    // The scripts asked who they are and how the stack is, and nothing else.
+    let arguments = recorder.command_lines();
+    let asked: Vec<_> =
+        arguments.lines().filter(|line| line.starts_with("describe-") || line.starts_with("get-")).collect();
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert!(!stack_exists(&service, &name).await);
 }
 
 #[tokio::test]

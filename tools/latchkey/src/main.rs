@@ -12,21 +12,25 @@
 //! - `readers KIND`: a line for each function that has the keys of this kind: its name in the stack
 //! - `former FILE HASH ROUNDS FORMER [FOUND]`: which kinds of password hashes may remain in the table, given the stack's
 //!   parameters `PasswordHash`, `PasswordHashRounds` and `FormerPasswordHashes`, and what was found in a table taken over
+//! - `guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE]`: judges a template, a change
+//!   set or both by the rules of `shared/guard`, with the exceptions that belong to the template and with the owner's own file
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
 
-use latchkey::{KeyKind, ring};
+use latchkey::{Date, KeyKind, ring};
 use serde_json::{Map, Value};
 use std::io::{Write, stderr, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=VALUE..., \
     latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
-    latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+    latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE], \
+    latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
 type Lines = Vec<String>;
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         ["former", file, hash, rounds, former, found] => {
             self::former(file, latchkey::Deployed { hash, rounds, former }, found)
         }
+        ["guard", arguments @ ..] => guard(arguments),
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -141,6 +146,36 @@ fn readers(kind: &str) -> Result<(), Lines> {
 fn former(file: &str, deployed: latchkey::Deployed<'_>, found: &str) -> Result<(), Lines> {
     let former = latchkey::former(&check_quietly(file)?, deployed, found);
     print(&(former.map_err(|problem| vec![format!("{file}: {problem}")])? + "\n"))
+}
+
+fn guard(arguments: &[&str]) -> Result<(), Lines> {
+    let usage = || vec![USAGE.to_owned()];
+    let mut files: [Option<(&str, Zeroizing<String>)>; 5] = Default::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let place = match *argument {
+            "--parameters" => 1,
+            "--change-set" => 2,
+            "--of-template" => 3,
+            "--rules" => 4,
+            option if option.starts_with("--") => return Err(usage()),
+            _ => 0,
+        };
+        let name = if place == 0 { argument } else { arguments.next().ok_or_else(usage)? };
+        if files[place].is_some() {
+            return Err(usage());
+        }
+        files[place] = Some((name, Zeroizing::new(read(name)?)));
+    }
+    let [template, parameters, change_set, of_template, of_owner] =
+        files.each_ref().map(|file| file.as_ref().map(|(name, text)| (*name, text.as_str())));
+    if template.is_none() && (change_set.is_none() || parameters.is_some()) {
+        return Err(usage());
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is where the day comes in")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+    let case = latchkey::Case { template, parameters, change_set, of_template, of_owner };
+    print(&latchkey::guard(case, Date::at(now))?)
 }
 
 fn generate() -> Result<(), Lines> {

@@ -1,0 +1,141 @@
+//! A change set, as `aws cloudformation describe-change-set --include-property-values` prints it.
+//!
+//! It says what AWS will really do, after macros and with all values, but of the changed resources only: what takes the whole
+//! template, such as a bucket's policy beside the bucket, is judged there.
+
+use crate::document::{self, Node, Unreadable};
+use crate::judge::{Finding, Judgement, Law, UNRESOLVED, alone_with_attributes};
+use crate::rules::Rule;
+use crate::template::Resource;
+use crate::value::{Item, Value};
+
+/// Why a change set cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoChangeSet {
+    /// It is no JSON.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// It is something else.
+    #[error("this is no change set: it has no list of Changes")]
+    NoChanges,
+    /// It is one page of several.
+    #[error("the change set goes on (NextToken): all of its pages are needed")]
+    Partial,
+}
+
+/// Judges a change set.
+pub fn judge(law: Law<'_>, text: &str) -> Result<Judgement, NoChangeSet> {
+    let set = document::parse(text)?;
+    if set.get("NextToken").and_then(Node::scalar).is_some() {
+        return Err(NoChangeSet::Partial);
+    }
+    let changes = set.get("Changes").ok_or(NoChangeSet::NoChanges)?;
+    if !matches!(changes.content, document::Content::List(_)) {
+        return Err(NoChangeSet::NoChanges);
+    }
+    let mut all = Judgement::default();
+    for change in changes.items() {
+        let of_one = one(law, change);
+        all.findings.extend(of_one.findings);
+        all.excepted.extend(of_one.excepted);
+    }
+    all.findings.sort();
+    Ok(all)
+}
+
+fn one(law: Law<'_>, change: &Node) -> Judgement {
+    let Some(described) = change.get("ResourceChange") else {
+        // A hook that the set invokes is no resource.
+        let hook = change.get("Type").and_then(Node::scalar) == Some("Hook");
+        return if hook {
+            Judgement::default()
+        } else {
+            unresolved(law, change.line, "", "this change is of no known kind")
+        };
+    };
+    let text = |key| described.get(key).and_then(Node::scalar);
+    let (line, id) = (described.line, text("LogicalResourceId").unwrap_or_default());
+    let Some(kind) = text("ResourceType") else {
+        return unresolved(law, line, id, "the change does not say of which type the resource is");
+    };
+    let goes = losing(law.rules, kind, text("Action"), text("PolicyAction"));
+    if let Some((rule, what)) = goes {
+        let finding = Finding {
+            line,
+            resource: id.to_owned(),
+            rule: rule.name.clone(),
+            property: None,
+            found: what.to_owned(),
+            sentence: rule.sentence.clone(),
+        };
+        return law.except(finding);
+    }
+    if text("Action") == Some("Remove") {
+        return Judgement::default();
+    }
+    if described.get("ChangeSetId").and_then(Node::scalar).is_some() {
+        return unresolved(law, line, id, "this is a nested stack, whose change set must be judged by itself");
+    }
+    if !matches!(text("Action"), Some("Add" | "Modify" | "Import" | "SyncWithActual")) {
+        return unresolved(law, line, id, "what will be done is decided when the change set is executed");
+    }
+    let after = described.get("AfterContext");
+    let context = after.and_then(Node::scalar).and_then(|text| serde_json::from_str(text).ok());
+    let Some(context @ serde_json::Value::Object(_)) = context else {
+        return unresolved(
+            law,
+            line,
+            id,
+            "the change does not say what the resource will be: describe it with --include-property-values",
+        );
+    };
+    let mut variant = Item::of_json(after.map_or(line, |node| node.line), &context);
+    if variant.get("Properties").is_none()
+        && let Value::Map(parts) = &mut variant.value
+    {
+        parts.push(("Properties".to_owned(), Item { line, value: Value::Map(vec![]) }));
+    }
+    let resource =
+        Resource { id: id.to_owned(), kind: kind.to_owned(), line, condition: None, variants: vec![variant] };
+    alone_with_attributes(law, &resource)
+}
+
+/// The rule that wants the resource kept where the change loses it.
+fn losing<'a>(
+    rules: &'a [Rule],
+    kind: &str,
+    action: Option<&str>,
+    policy: Option<&str>,
+) -> Option<(&'a Rule, &'static str)> {
+    let (attribute, what) = match (action, policy) {
+        (Some("Remove"), Some("Retain" | "Snapshot")) | (_, Some("ReplaceAndRetain" | "ReplaceAndSnapshot")) => {
+            return None;
+        }
+        (Some("Remove"), _) => ("DeletionPolicy", "the change deletes it"),
+        (_, Some("ReplaceAndDelete")) => ("UpdateReplacePolicy", "the change replaces it and deletes the old one"),
+        _ => return None,
+    };
+    keeps(rules, kind, attribute).map(|rule| (rule, what))
+}
+
+/// The rule that wants resources of a type kept when they would be deleted.
+#[must_use]
+pub fn keeper<'a>(rules: &'a [Rule], kind: &str) -> Option<&'a Rule> {
+    keeps(rules, kind, "DeletionPolicy")
+}
+
+fn keeps<'a>(rules: &'a [Rule], kind: &str, attribute: &str) -> Option<&'a Rule> {
+    let asks = |rule: &Rule| rule.require.iter().any(|requirement| requirement.attribute.as_deref() == Some(attribute));
+    rules.iter().find(|rule| rule.is_about(kind) && asks(rule))
+}
+
+fn unresolved(law: Law<'_>, line: usize, id: &str, what: &str) -> Judgement {
+    law.except(Finding {
+        line,
+        resource: id.to_owned(),
+        rule: UNRESOLVED.to_owned(),
+        property: None,
+        found: what.to_owned(),
+        sentence: "What cannot be worked out before the deployment cannot be judged.".to_owned(),
+    })
+}

@@ -1,0 +1,38 @@
+//! The checks that rules name: what takes more than looking at single properties.
+
+mod buckets;
+mod functions;
+mod grants;
+mod guests;
+mod opaque;
+mod secrets;
+
+use crate::judge::{Found, Scene};
+use crate::rules::Check;
+use crate::template::Resource;
+use crate::value::Item;
+
+/// What a check finds about one resource in one of its states.
+pub(crate) fn variant(check: &Check, scene: Scene<'_>, resource: &Resource, variant: &Item) -> Vec<Found> {
+    match check {
+        Check::Grants { managed_policies, actions_without_resource } => {
+            grants::grants(&resource.kind, variant, managed_policies, actions_without_resource)
+        }
+        Check::Trust => grants::trust(variant),
+        Check::Guests { functions } => guests::guests(scene, resource, variant, functions),
+        Check::PlainHttp => buckets::plain_http(scene, resource, variant),
+        Check::PublicObjects { actions } => buckets::public_objects(variant, actions),
+        Check::Everybody => grants::everybody(&resource.kind, variant),
+        Check::OwnRole => functions::own_role(scene, resource, variant),
+        Check::Secrets { words } => secrets::resource(scene, resource, variant, words),
+        Check::Opaque { allowed } => opaque::opaque(resource, allowed),
+    }
+}
+
+/// What a check finds about a template beside its resources, with the name of what it is about.
+pub(crate) fn template(check: &Check, scene: Scene<'_>) -> Vec<(String, Found)> {
+    match check {
+        Check::Secrets { words } => scene.whole.map(|template| secrets::template(template, words)).unwrap_or_default(),
+        _ => vec![],
+    }
+}
