@@ -1,0 +1,3 @@
+mod outcome;
+mod properties;
+fn main(){}
