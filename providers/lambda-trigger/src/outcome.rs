@@ -98,7 +98,7 @@ fn message(kind: &str, payload: &str) -> String {
 }
 
 /// The beginning of a text that, as JSON, has at most this many bytes, and that ends with a whole character.
-fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut left = bytes;
     for (at, letter) in text.char_indices() {
         let takes = match letter {

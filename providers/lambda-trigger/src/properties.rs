@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// The function without its qualifier, and the qualifier. A name has no colon, and an ARN without a qualifier has seven parts.
-    fn parts(&self) -> (&str, Option<&str>) {
+    pub(crate) fn parts(&self) -> (&str, Option<&str>) {
         let colons = if self.0.starts_with("arn:") { 7 } else { 1 };
         match self.0.match_indices(':').nth(colons - 1) {
             Some((at, _)) => (&self.0[..at], Some(&self.0[at + 1..])),

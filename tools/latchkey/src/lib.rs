@@ -15,7 +15,7 @@ mod write;
 
 pub use check::{Problem, check};
 pub use effective::{effective, shell};
-pub use functions::{Caller, Function, KeyKind, functions};
+pub use functions::{Caller, Function, KeyKind, TRIGGER, Trial, functions};
 pub use parameters::parameters;
 pub use settings::{Setting, settings};
 pub use site::site;
