@@ -2,6 +2,7 @@
 
 use crate::outcome::{Invocation, cut};
 use crate::properties::{Mode, Target};
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
@@ -36,9 +37,9 @@ pub(crate) struct LambdaApi(Client);
 impl LambdaApi {
     /// A client that waits for an answer as long as its caller does. The other settings are those of all clients.
     pub(crate) fn new(sdk: &SdkConfig) -> Self {
-        let timeouts = sdk.timeout_config().cloned().unwrap_or_else(|| config::timeout::TimeoutConfig::builder().build());
-        let timeouts = config::timeout::TimeoutConfig::builder().set_connect_timeout(timeouts.connect_timeout()).build();
-        Self(Client::from_conf(config::Builder::from(sdk).timeout_config(timeouts).build()))
+        let mut timeouts = TimeoutConfig::builder();
+        timeouts.set_connect_timeout(sdk.timeout_config().and_then(TimeoutConfig::connect_timeout));
+        Self(Client::from_conf(config::Builder::from(sdk).timeout_config(timeouts.build()).build()))
     }
 }
 
@@ -50,7 +51,8 @@ impl Invoke for LambdaApi {
         };
         let (function, qualifier) = target.parts();
         let invoke = self.0.invoke().function_name(function).set_qualifier(qualifier.map(str::to_owned));
-        let answer = invoke.invocation_type(kind).payload(Blob::new(payload)).send().await.map_err(|error| failure(&error))?;
+        let answer =
+            invoke.invocation_type(kind).payload(Blob::new(payload)).send().await.map_err(|error| failure(&error))?;
         Ok(Invocation {
             status: answer.status_code(),
             executed_version: answer.executed_version,

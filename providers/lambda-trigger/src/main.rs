@@ -1,3 +1,5 @@
+mod lambda;
 mod outcome;
 mod properties;
-fn main(){}
+mod trigger;
+fn main() {}

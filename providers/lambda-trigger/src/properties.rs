@@ -205,7 +205,10 @@ mod tests {
     fn a_payload_arrives_as_it_was_written() {
         let parsed = parse(&json!({ "Target": "one", "Payload": r#"{ "number": 1.50, "yes": true }"# })).unwrap();
         assert_eq!(parsed.payload, r#"{ "number": 1.50, "yes": true }"#);
-        assert_eq!(parse(&json!({ "Target": "one", "Payload": { "number": "1" } })).unwrap().payload, r#"{"number":"1"}"#);
+        assert_eq!(
+            parse(&json!({ "Target": "one", "Payload": { "number": "1" } })).unwrap().payload,
+            r#"{"number":"1"}"#
+        );
     }
 
     #[test]

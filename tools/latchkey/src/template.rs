@@ -345,7 +345,9 @@ mod tests {
         for function in functions() {
             let name = function.resource();
             let alias = resource(&format!("{name}Aliaslive"));
-            let version = format!("FunctionVersion: !If [{name}IsTried, !GetAtt {name}Trial.Version, !GetAtt {name}Version.Version]");
+            let version = format!(
+                "FunctionVersion: !If [{name}IsTried, !GetAtt {name}Trial.Version, !GetAtt {name}Version.Version]"
+            );
             assert!(alias.contains(&version), "{alias}");
             for other in functions().iter().map(Function::resource) {
                 let waits = format!("- !If [{other}IsTried, !GetAtt {other}Trial.Version, \"-\"]\n");
@@ -353,7 +355,10 @@ mod tests {
             }
             let trial = resource(&format!("{name}Trial"));
             assert!(trial.contains(&format!("Target: !Ref {name}Version\n")), "{trial}");
-            assert!(trial.contains("Mode: RequestResponse\n") && trial.contains("\"On\": [Create, Update]\n"), "{trial}");
+            assert!(
+                trial.contains("Mode: RequestResponse\n") && trial.contains("\"On\": [Create, Update]\n"),
+                "{trial}"
+            );
         }
     }
 
