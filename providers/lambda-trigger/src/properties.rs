@@ -66,6 +66,7 @@ pub(crate) struct Target(String);
 
 impl Target {
     /// The name or ARN as it was given.
+    #[cfg(test)]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
