@@ -68,17 +68,17 @@ check_formatting() {
 
 check_scripts() {
   step 'scripts and template'
-  shellcheck -x ./*.sh scripts/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml
+  shellcheck -x ./*.sh scripts/*.sh examples/*/*.sh lab/benchmark/*.sh .ci/run
+  cfn-lint template.yaml stacks/lambda-trigger/*.yaml
 }
 
 check_names() {
   local names name
-  step 'the tests that SECURITY.md and docs/defences.md name'
+  step 'the tests that SECURITY.md and the documents name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
-  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
+  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md | tr -d '`' | sort -u)
   for name in $names; do
-    grep -rqE "(fn|def) $name\b" tests shared tools lab functions || fail "the test $name is named, and does not exist"
+    grep -rqE "(fn|def) $name\b" tests shared providers tools lab functions || fail "the test $name is named, and does not exist"
   done
 }
 
@@ -141,6 +141,7 @@ case $what in
     folder=$PWD/target/e2e
     mkdir -p "$folder"
     need_browser
+    need_sample_sdk
     step 'the service'
     port=()
     ./local.sh status --dir "$folder" >/dev/null || port=(--port "$(free_port)")
@@ -173,21 +174,22 @@ case $what in
     finish_tools
     check_scripts
     need_browser
+    [ $browser = no ] || need_sample_sdk
     test_units
 
     step 'extensions of the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_emulator.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_[!l]*.py'
 
     step 'the service'
     folder=$PWD/target/test
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
-    build_host "$logs/host.log" import-users
+    build_host "$logs/host.log" import-users hello-world user-table
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
     step 'end to end'
     pages=
-    [ $browser = yes ] || pages=' & not test(/^pages::/)'
+    [ $browser = yes ] || pages=' & not test(/^(sample_)?pages::/)'
     test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages"
 
     step 'local.sh'

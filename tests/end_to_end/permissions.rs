@@ -179,7 +179,16 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
         let trust = &role["AssumeRolePolicyDocument"]["Statement"];
         assert_eq!((&trust[0]["Principal"], trust.as_array().unwrap().len()), (&trusted, 1), "{function}");
     }
-    assert_eq!(roles.len(), 9, "no role without a test");
+    let versions = FUNCTIONS.map(|function| arn("lambda", &format!("function:{prefix}{function}:*")));
+    let log = arn("logs", &format!("log-group:/aws/lambda/{prefix}Trigger:*"));
+    assert_allows(
+        &roles["TriggerRole"],
+        &[
+            json!({ "Sid": "Log", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": log }),
+            json!({ "Sid": "Versions", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": versions }),
+        ],
+    );
+    assert_eq!(roles.len(), 10, "no role without a test");
 }
 
 /// All functions.
@@ -201,7 +210,8 @@ async fn guests_and_users_may_call_these_functions_and_nothing_else() {
         functions.iter().flat_map(|function| [arn(function), arn(&format!("{function}:*"))]).collect()
     };
     let statements = |own: &[&str]| {
-        let others = each(FUNCTIONS.into_iter().filter(|function| !own.contains(function)).collect());
+        let all = FUNCTIONS.into_iter().chain(["Trigger"]);
+        let others = each(all.filter(|function| !own.contains(function)).collect());
         let versions = ["$LATEST", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*"];
         let versions = versions.map(|version| arn(&format!("*:{version}")));
         let invoke = "lambda:InvokeFunction";
@@ -255,9 +265,9 @@ async fn a_broad_policy_of_the_owner_opens_no_function_that_is_not_the_callers_b
         // The policy is in force.
         caller.dynamodb.scan().table_name(&caller.table).limit(1).send().await.unwrap();
         caller.lambda.list_functions().send().await.unwrap();
-        for function in FUNCTIONS {
+        for function in FUNCTIONS.into_iter().chain(["Trigger"]) {
             let operation = format!("{}{}", function[..1].to_lowercase(), &function[1..]);
-            let own = function != "Mail" && (is_user || function != "ChangePassword");
+            let own = !["Mail", "Trigger"].contains(&function) && (is_user || function != "ChangePassword");
             for qualifier in [None, Some("live"), Some("$LATEST"), Some("1")] {
                 let answer = caller.invoke(&operation, qualifier, "{}".to_owned()).await;
                 let may = own && matches!(qualifier, None | Some("live"));
@@ -419,6 +429,31 @@ async fn a_token_that_was_changed_opens_nothing() {
     }
 }
 
+/// What a token says.
+fn claims(token: &str) -> Value {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+/// What a token of a login can be exchanged for ends 65 minutes after the login at the latest: five minutes of the token, and
+/// the hour that Cognito gives to credentials.
+#[tokio::test]
+async fn what_a_login_opens_ends_within_65_minutes() {
+    let service = Service::running();
+    let fay = Account::verified(&service, "fay").await;
+    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let answer = fay.log_in(&fay.password).await;
+    let said = claims(text(&answer, "token"));
+    let (issued, expires) = (said["iat"].as_u64().unwrap(), said["exp"].as_u64().unwrap());
+    assert_eq!(expires - issued, 300);
+    assert!(issued >= before, "a login gets a new token and not one that was kept");
+
+    let exchange = service.owner().cognito.get_credentials_for_identity().identity_id(text(&answer, "identityId"));
+    let credentials = exchange.logins("cognito-identity.amazonaws.com", text(&answer, "token")).send().await.unwrap();
+    let exchanged = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let end = u64::try_from(credentials.credentials.unwrap().expiration.unwrap().secs()).unwrap();
+    assert!(end > exchanged && end - exchanged <= 60 * 60, "credentials end {} s later", end - exchanged);
+}
+
 #[tokio::test]
 async fn a_token_that_has_expired_opens_nothing() {
     let service = Service::running();
@@ -434,9 +469,7 @@ async fn a_token_that_has_expired_opens_nothing() {
         .await
         .unwrap();
     let (identity, token) = (answer.identity_id.unwrap(), answer.token.unwrap());
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
-    let expires = UNIX_EPOCH + Duration::from_secs(claims["exp"].as_u64().unwrap());
+    let expires = UNIX_EPOCH + Duration::from_secs(claims(&token)["exp"].as_u64().unwrap());
     // Its life is what is tested: it has to pass.
     tokio::time::sleep(expires.duration_since(SystemTime::now()).unwrap_or_default()).await;
     assert_eq!(service.user(&identity, &token).await.err().as_deref(), Some("NotAuthorizedException"));
