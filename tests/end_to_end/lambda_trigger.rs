@@ -57,7 +57,8 @@ impl Example {
     /// What the stack made under a logical ID.
     async fn made(&self, kind: &str, logical_id: &str) -> String {
         let stack = self.stack(kind);
-        let list = ["cloudformation", "describe-stack-resource", "--stack-name", &stack, "--logical-resource-id", logical_id];
+        let list =
+            ["cloudformation", "describe-stack-resource", "--stack-name", &stack, "--logical-resource-id", logical_id];
         text(&self.aws(&list).await["StackResourceDetail"], "PhysicalResourceId").to_owned()
     }
 
@@ -65,7 +66,8 @@ impl Example {
     async fn greetings(&self) -> Vec<Value> {
         let group = self.made("trigger", "LambdaHelloWorldLog").await;
         let pattern = "{ $.message = \"Hello, world\" }";
-        let found = self.aws(&["logs", "filter-log-events", "--log-group-name", &group, "--filter-pattern", pattern]).await;
+        let found =
+            self.aws(&["logs", "filter-log-events", "--log-group-name", &group, "--filter-pattern", pattern]).await;
         let lines = found["events"].as_array().unwrap().iter();
         lines.map(|event| serde_json::from_str(text(event, "message")).unwrap()).collect()
     }
@@ -120,7 +122,10 @@ async fn the_script_deploys_both_stacks_and_the_target_runs_once() {
     assert_eq!(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
     assert_eq!(of("get-bucket-versioning").await["Status"], "Enabled");
     let blocked = of("get-public-access-block").await["PublicAccessBlockConfiguration"].take();
-    assert!(blocked.as_object().unwrap().values().all(|blocked| blocked == &json!(true)) && blocked.as_object().unwrap().len() == 4);
+    assert!(
+        blocked.as_object().unwrap().values().all(|blocked| blocked == &json!(true))
+            && blocked.as_object().unwrap().len() == 4
+    );
     let logging = of("get-bucket-logging").await["LoggingEnabled"].take();
     assert_eq!(logging, json!({ "TargetBucket": format!("lambda-logs-{part}"), "TargetPrefix": "logs/" }));
     let policy: Value = serde_json::from_str(text(&of("get-bucket-policy").await, "Policy")).unwrap();
@@ -130,7 +135,10 @@ async fn the_script_deploys_both_stacks_and_the_target_runs_once() {
     assert_eq!(policy["Statement"], denied);
 
     // Stack 2.
-    assert_eq!(example.made("trigger", "CustomLambdaInvokerCustomResource").await, "LambdaHelloWorld-customresource-id");
+    assert_eq!(
+        example.made("trigger", "CustomLambdaInvokerCustomResource").await,
+        "LambdaHelloWorld-customresource-id"
+    );
     let output = example.output("trigger", "InvokedLambdaResponse").await;
     assert_eq!(text(&output, "ExportName"), format!("{}InvokedLambdaResponse", example.name));
     let response: Value = serde_json::from_str(text(&output, "OutputValue")).unwrap();
@@ -148,7 +156,10 @@ async fn the_script_deploys_both_stacks_and_the_target_runs_once() {
     let role = example.aws(&["iam", "get-role-policy", "--role-name", &role, "--policy-name", "trigger"]).await;
     let statements = role["PolicyDocument"]["Statement"].as_array().unwrap();
     assert_eq!(statements.len(), 2);
-    assert_eq!((&statements[1]["Action"], &statements[1]["Resource"]), (&json!("lambda:InvokeFunction"), &json!(invoked)));
+    assert_eq!(
+        (&statements[1]["Action"], &statements[1]["Resource"]),
+        (&json!("lambda:InvokeFunction"), &json!(invoked))
+    );
     assert_eq!(statements[0]["Action"], json!(["logs:CreateLogStream", "logs:PutLogEvents"]));
 
     // Again: nothing changes. Another payload: an update, on which nothing runs.
@@ -184,7 +195,8 @@ async fn the_outcome_of_a_target_that_nobody_waits_for_goes_to_its_failure_desti
     assert!(printed.contains("CREATE_COMPLETE"), "{printed}");
     let queue = example.made("trigger", "LambdaHelloWorldFailures").await;
     for _ in 0..30 {
-        let received = example.aws(&["sqs", "receive-message", "--queue-url", &queue, "--wait-time-seconds", "1"]).await;
+        let received =
+            example.aws(&["sqs", "receive-message", "--queue-url", &queue, "--wait-time-seconds", "1"]).await;
         if let Some(message) = received["Messages"].get(0) {
             assert!(text(message, "Body").contains("no table"));
             // The first attempt and two more.
@@ -203,7 +215,8 @@ async fn the_console_script_packs_both_functions() {
     let printed = run(&service, "./examples/lambda-trigger/ConsoleDeploy.sh", &[]).await.unwrap();
     for name in names {
         assert!(printed.contains(name), "{printed}");
-        let listed = run(&service, "python3", &["-m", "zipfile", "-l", zips.join(name).to_str().unwrap()]).await.unwrap();
+        let listed =
+            run(&service, "python3", &["-m", "zipfile", "-l", zips.join(name).to_str().unwrap()]).await.unwrap();
         assert!(listed.lines().any(|line| line.starts_with("bootstrap ")), "{listed}");
     }
 }

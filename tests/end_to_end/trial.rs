@@ -27,7 +27,9 @@ async fn failures(service: &Service, stack: &str) -> Vec<String> {
     let events = aws(service, &["cloudformation", "describe-stack-events", "--stack-name", stack]).await;
     let events = events["StackEvents"].as_array().unwrap().iter();
     let failed = events.filter(|event| text(event, "ResourceStatus").ends_with("FAILED"));
-    failed.map(|event| format!("{}: {}", text(event, "LogicalResourceId"), text(event, "ResourceStatusReason"))).collect()
+    failed
+        .map(|event| format!("{}: {}", text(event, "LogicalResourceId"), text(event, "ResourceStatusReason")))
+        .collect()
 }
 
 /// Uploads a function's code, a script in the place of its binary.
@@ -82,7 +84,10 @@ async fn a_version_that_does_not_start_or_answers_otherwise_is_never_live() {
     assert_eq!(update(&service, &name, "LoginCode", "functions/login/answers.zip").await, "UPDATE_ROLLBACK_COMPLETE");
     assert_all_live_at(&service, &name, "1").await;
     let failed = failures(&service, &name).await;
-    assert!(failed[0].starts_with("LoginTrial: ") && failed[0].contains("the reason that Expect asks for"), "{failed:?}");
+    assert!(
+        failed[0].starts_with("LoginTrial: ") && failed[0].contains("the reason that Expect asks for"),
+        "{failed:?}"
+    );
 
     // Nothing of it stands in the way of the next deployment.
     let mut changed: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
