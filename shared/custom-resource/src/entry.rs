@@ -1,7 +1,7 @@
 //! What runs around a handler: the answer is sent whatever the handler does.
 
 use crate::protocol::{
-    Answer, Invalid, PhysicalId, Recipient, Rejected, Request, Success, Trust, Undelivered, deliver,
+    Answer, Change, Data, Invalid, PhysicalId, Recipient, Rejected, Request, Success, Trust, Undelivered, deliver,
 };
 use crate::surroundings::{Http, Jitter, Time, within};
 use futures_util::FutureExt;
@@ -17,6 +17,17 @@ use std::time::Duration;
 pub trait Respond {
     /// Handles a request.
     async fn respond(&self, request: &Request) -> Result<Reply, Failure>;
+}
+
+/// A handler that could not be started: each request fails, and CloudFormation is told why. A function that did not start at all
+/// would leave the stack waiting for an hour.
+impl<R: Respond> Respond for Result<R, String> {
+    async fn respond(&self, request: &Request) -> Result<Reply, Failure> {
+        match self {
+            Ok(handler) => handler.respond(request).await,
+            Err(why) => Err(Failure::new(format!("The handler is not set up: {why}."))),
+        }
+    }
 }
 
 /// What a handler came to.
@@ -88,6 +99,15 @@ impl Record {
         }
     }
 
+    /// Nobody is left to be told.
+    pub(crate) fn lost(cause: &str) -> Self {
+        Self::new("unanswered", None, None).unanswered(&cause)
+    }
+
+    pub(crate) fn with_cause(self, cause: &str) -> Self {
+        Self { cause: Some(cause.to_owned()), ..self }
+    }
+
     /// Whether nobody was told. The invocation should then fail, so that Lambda delivers the event again.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
@@ -128,8 +148,22 @@ pub async fn handle<S: Http + Time + Jitter, R: Respond>(
             return record.delivered(deliver(surroundings, &recipient, answer, deadline).await);
         }
     };
-    let (answer, cause) = match answer(surroundings, handler, &request, deadline).await {
-        Ok(Reply::Later) => return Record::new("later", Some(&request), Some(&request.recipient)),
+    let response = respond(surroundings, handler, &request, deadline).await;
+    finish(surroundings, &request, response, deadline).await
+}
+
+/// What a guarded handler came to, with the cause of a failure for the log.
+pub(crate) type Finished<T = Success> = Result<T, (Failure, &'static str)>;
+
+/// Answers CloudFormation.
+pub(crate) async fn finish<S: Http + Time + Jitter>(
+    surroundings: &S,
+    request: &Request,
+    response: Finished<Reply>,
+    deadline: Duration,
+) -> Record {
+    let (answer, cause) = match response {
+        Ok(Reply::Later) => return Record::new("later", Some(request), Some(&request.recipient)),
         Ok(Reply::Now(success)) => (Answer::Success(success), None),
         Err((failure, cause)) => {
             let physical_id = failure.physical_id.unwrap_or_else(|| request.failed_id());
@@ -139,7 +173,7 @@ pub async fn handle<S: Http + Time + Jitter, R: Respond>(
     let answer = answer.fitting(&request.recipient);
     let outcome = if answer.is_success() { "success" } else { "failed" };
     let cause = cause.or_else(|| (!answer.is_success()).then_some("the answer is too large")).map(str::to_owned);
-    let record = Record { cause, ..Record::new(outcome, Some(&request), Some(&request.recipient)) };
+    let record = Record { cause, ..Record::new(outcome, Some(request), Some(&request.recipient)) };
     record.delivered(deliver(surroundings, &request.recipient, answer, deadline).await)
 }
 
@@ -147,23 +181,31 @@ fn rejection(why: Invalid) -> String {
     format!("The request of CloudFormation cannot be handled: {why}.")
 }
 
-async fn answer<S: Http + Time + Jitter, R: Respond>(
+async fn respond<S: Time, R: Respond>(
     surroundings: &S,
     handler: &R,
     request: &Request,
     deadline: Duration,
-) -> Result<Reply, (Failure, &'static str)> {
-    if let crate::protocol::Change::Delete { physical_id } = &request.change
+) -> Finished<Reply> {
+    if let Change::Delete { physical_id } = &request.change
         && physical_id.is_marker()
     {
         let physical_id = physical_id.clone();
-        return Ok(Reply::Now(Success { physical_id, data: crate::protocol::Data::default(), no_echo: false }));
+        return Ok(Reply::Now(Success { physical_id, data: Data::default(), no_echo: false }));
     }
+    guarded(surroundings, handler.respond(request), deadline).await
+}
+
+/// Runs a handler until shortly before the function's own time ends, and turns a panic into a failure.
+pub(crate) async fn guarded<S: Time, T>(
+    surroundings: &S,
+    handler: impl Future<Output = Result<T, Failure>>,
+    deadline: Duration,
+) -> Finished<T> {
     let left = deadline.saturating_sub(surroundings.now());
     let limit = left.saturating_sub(RESERVE.min(left / 2));
-    let response = AssertUnwindSafe(handler.respond(request)).catch_unwind();
-    match within(surroundings, limit, response).await {
-        Some(Ok(Ok(reply))) => Ok(reply),
+    match within(surroundings, limit, AssertUnwindSafe(handler).catch_unwind()).await {
+        Some(Ok(Ok(done))) => Ok(done),
         Some(Ok(Err(failure))) => Err((failure, "the handler failed")),
         Some(Err(_panic)) => {
             let reason = "The handler panicked. The log of the function says where.";

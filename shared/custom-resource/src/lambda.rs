@@ -1,8 +1,11 @@
 //! The entry as a Lambda function, with the real time, randomness and network.
 
+use crate::aws::Aws;
 use crate::entry::{self, Record, Respond};
+use crate::framework::{self, Entry, ParameterStore, Provider, Step, StepFunctions, Times, Waiter};
 use crate::protocol::Trust;
 use crate::surroundings::{Http, HttpError, HttpRequest, HttpResponse, Jitter, RESPONSE_LIMIT, Time};
+use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator;
 use aws_smithy_types::body::SdkBody;
@@ -128,19 +131,115 @@ impl<R: Respond> Function for ServiceToken<R> {
     }
 }
 
-/// Serves a handler as a service token until Lambda ends the process. `start` gets the network and the settings.
+/// Serves a handler as a service token until Lambda ends the process. `start` gets the network and the settings; if it fails,
+/// each request is answered with its error.
 #[must_use]
 pub fn serve<R: Respond, E: std::fmt::Display>(start: impl FnOnce(&Machine, Settings<'_>) -> Result<R, E>) -> ExitCode {
     serve_function(|machine, settings| {
-        start(machine, settings).map(|handler| ServiceToken { machine: machine.clone(), handler })
+        let handler = start(machine, settings).map_err(|error| error.to_string());
+        ServiceToken { machine: machine.clone(), handler }
     })
+}
+
+/// Serves a provider until Lambda ends the process: as the step of the framework that the settings name. If `start` or the
+/// settings fail, each event is answered with the error.
+#[must_use]
+pub fn serve_provider<P: Provider, E: std::fmt::Display>(
+    start: impl FnOnce(&Machine, Settings<'_>) -> Result<P, E>,
+) -> ExitCode {
+    serve_function(|machine, settings| {
+        let provider = start(machine, settings).map_err(|error| error.to_string());
+        let aws = Aws::from_settings(machine, settings);
+        let prefix = settings("URL_PREFIX").unwrap_or_else(|| "/custom-resource/".to_owned());
+        let urls = ParameterStore { aws: aws.clone(), prefix, key: settings("URL_KEY") };
+        let machine = machine.clone();
+        match (settings("STEP").as_deref(), waiter(settings)) {
+            (Some("isComplete"), _) => ProviderStep::IsComplete { machine, provider, urls },
+            (Some("onTimeout"), _) => ProviderStep::OnTimeout { machine, urls },
+            (None | Some("onEvent"), Ok(arn)) => {
+                let waiter = arn.map(|arn| Waiter { urls, executions: StepFunctions { aws, arn } });
+                ProviderStep::OnEvent(ServiceToken { machine, handler: Entry { provider, waiter } })
+            }
+            (None | Some("onEvent"), Err(why)) => {
+                ProviderStep::OnEvent(ServiceToken { machine, handler: Entry { provider: Err(why), waiter: None } })
+            }
+            (Some(_), _) => {
+                let provider = Err("STEP should be onEvent, isComplete or onTimeout".to_owned());
+                ProviderStep::OnEvent(ServiceToken { machine, handler: Entry { provider, waiter: None } })
+            }
+        }
+    })
+}
+
+/// The waiter's state machine, if there is one. Its times, and its logging, make sense only with it.
+fn waiter(settings: Settings<'_>) -> Result<Option<String>, String> {
+    const TIMES: [&str; 2] = ["QUERY_INTERVAL", "QUERY_ATTEMPTS"];
+    let Some(arn) = settings("WAITER_ARN") else {
+        return match [TIMES[0], TIMES[1], "WAITER_LOGGING"].into_iter().find(|key| settings(key).is_some()) {
+            Some(key) => Err(format!("{key} is set although there is no isComplete")),
+            None => Ok(None),
+        };
+    };
+    if let [Some(interval), Some(attempts)] = TIMES.map(settings) {
+        let [Ok(interval), Ok(attempts)] = [interval, attempts].map(|text| text.parse()) else {
+            return Err("QUERY_INTERVAL and QUERY_ATTEMPTS should be whole numbers".to_owned());
+        };
+        Times::of_attempts(interval, attempts).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(arn))
+}
+
+type FirstStep<P> = Entry<Result<P, String>, ParameterStore<Machine>, StepFunctions<Machine>>;
+
+/// A step of the framework.
+enum ProviderStep<P> {
+    OnEvent(ServiceToken<FirstStep<P>>),
+    IsComplete { machine: Machine, provider: Result<P, String>, urls: ParameterStore<Machine> },
+    OnTimeout { machine: Machine, urls: ParameterStore<Machine> },
+}
+
+impl<P: Provider> Function for ProviderStep<P> {
+    async fn call(&self, event: &str, invocation: &Invocation) -> (Result<Value, (String, String)>, Option<Record>) {
+        let Invocation { trust, deadline } = invocation;
+        let step = match self {
+            Self::OnEvent(token) => return token.call(event, invocation).await,
+            Self::IsComplete { machine, provider, urls } => {
+                framework::is_complete(machine, provider, urls, event, trust, *deadline).await
+            }
+            Self::OnTimeout { machine, urls } => framework::on_timeout(machine, urls, event, trust, *deadline).await,
+        };
+        let failed = |error_type: &str, message: &str| Err((error_type.to_owned(), message.to_owned()));
+        match step {
+            Step::Done(record) => (Ok(json!({})), Some(record)),
+            Step::NotYet => (failed("NotYet", "The resource is not complete yet."), None),
+            Step::Unanswered(record) => (failed("Unanswered", "CloudFormation could not be told."), Some(record)),
+        }
+    }
+}
+
+impl Aws<Machine> {
+    /// AWS with the role, and in the region, of this function.
+    #[must_use]
+    pub fn from_settings(machine: &Machine, settings: Settings<'_>) -> Self {
+        let text = |key| settings(key).unwrap_or_default();
+        Self {
+            surroundings: machine.clone(),
+            credentials: Credentials::new(
+                text("AWS_ACCESS_KEY_ID"),
+                text("AWS_SECRET_ACCESS_KEY"),
+                settings("AWS_SESSION_TOKEN"),
+                None,
+                "Lambda",
+            ),
+            region: text("AWS_REGION"),
+            endpoint: settings("AWS_ENDPOINT_URL").map(|origin| origin.trim_end_matches('/').to_owned()),
+        }
+    }
 }
 
 /// Serves any function until Lambda ends the process.
 #[must_use]
-pub fn serve_function<F: Function, E: std::fmt::Display>(
-    start: impl FnOnce(&Machine, Settings<'_>) -> Result<F, E>,
-) -> ExitCode {
+pub fn serve_function<F: Function>(start: impl FnOnce(&Machine, Settings<'_>) -> F) -> ExitCode {
     std::panic::set_hook(Box::new(log_place));
     match run(start) {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,9 +250,7 @@ pub fn serve_function<F: Function, E: std::fmt::Display>(
     }
 }
 
-fn run<F: Function, E: std::fmt::Display>(
-    start: impl FnOnce(&Machine, Settings<'_>) -> Result<F, E>,
-) -> Result<(), String> {
+fn run<F: Function>(start: impl FnOnce(&Machine, Settings<'_>) -> F) -> Result<(), String> {
     let settings = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let no_runtime = "the Lambda runtime could not be started";
     let event_loop =
@@ -161,18 +258,25 @@ fn run<F: Function, E: std::fmt::Display>(
     event_loop.block_on(async {
         let region = settings("AWS_REGION").ok_or("AWS_REGION is missing: this program is started by AWS Lambda")?;
         let machine = Machine::new(&region).map_err(|error| error.to_string())?;
-        let function = start(&machine, &settings).map_err(|error| error.to_string())?;
-        let (function, endpoint) = (&function, settings(TEST_ENDPOINT));
+        let function = start(&machine, &settings);
+        let (function, endpoint, is_quiet) = (
+            &function,
+            settings(TEST_ENDPOINT),
+            settings("LOG_LEVEL").is_some_and(|level| level.eq_ignore_ascii_case("fatal")),
+        );
         let endpoint = endpoint.as_deref();
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| call(function, endpoint, event)))
-            .await
-            .map_err(|_| no_runtime.to_owned())
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+            call(function, endpoint, is_quiet, event)
+        }))
+        .await
+        .map_err(|_| no_runtime.to_owned())
     })
 }
 
 async fn call<F: Function>(
     function: &F,
     test_endpoint: Option<&str>,
+    is_quiet: bool,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Value, Diagnostic> {
     let LambdaEvent { payload, context, .. } = event;
@@ -183,7 +287,7 @@ async fn call<F: Function>(
     })?;
     let invocation = Invocation { trust, deadline: Duration::from_millis(context.deadline) };
     let (result, record) = function.call(payload.get(), &invocation).await;
-    if let Some(record) = record {
+    if let Some(record) = record.filter(|record| !is_quiet || record.is_unanswered()) {
         write(&record);
     }
     result.map_err(failed)
@@ -200,5 +304,36 @@ fn write(line: &impl Serialize) {
     if let Ok(mut json) = serde_json::to_vec(line) {
         json.push(b'\n');
         let _ = std::io::stdout().write_all(&json);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiter_of(set: &[(&str, &str)]) -> Result<Option<String>, String> {
+        waiter(&|key| set.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn times_and_logging_of_a_waiter_are_refused_without_is_complete() {
+        assert_eq!(waiter_of(&[]), Ok(None));
+        for key in ["QUERY_INTERVAL", "QUERY_ATTEMPTS", "WAITER_LOGGING"] {
+            assert!(waiter_of(&[(key, "5")]).unwrap_err().contains(key));
+        }
+        let set = [("WAITER_ARN", "arn"), ("QUERY_INTERVAL", "5"), ("QUERY_ATTEMPTS", "60")];
+        assert_eq!(waiter_of(&set), Ok(Some("arn".to_owned())));
+        for attempts in ["0", "721", "many"] {
+            assert!(waiter_of(&[set[0], set[1], ("QUERY_ATTEMPTS", attempts)]).is_err(), "{attempts}");
+        }
+    }
+
+    #[test]
+    fn waits_are_drawn_below_their_bound() {
+        let machine = Machine::new("eu-west-1").unwrap();
+        for bound in [Duration::from_secs(1), Duration::from_secs(16)] {
+            let drawn: Vec<_> = (0..50).map(|_| machine.draw(bound)).collect();
+            assert!(drawn.iter().all(|wait| *wait < bound) && drawn.iter().any(|wait| *wait != drawn[0]));
+        }
     }
 }

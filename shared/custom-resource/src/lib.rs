@@ -9,11 +9,17 @@
 //! | [`protocol`] | requests, answers, and how an answer is delivered |
 //! | [`entry`] | what runs around a handler: the answer comes whatever the handler does |
 //! | [`surroundings`] | time, randomness and HTTP, as parameters |
+//! | [`framework`] | providers: IDs, replacement, waiting, handlers of one's own in other functions |
+//! | [`providers`] | `S3File`, `S3Assert` and `AwsCustomResource` |
+//! | [`aws`] | signed requests to services of AWS, without their SDKs |
 //! | [`lambda`] | the entry as a Lambda function |
 //!
 //! The rules come from the *CloudFormation User Guide*, "Custom resource provider request and response reference".
 
+pub mod aws;
 pub mod entry;
+pub mod framework;
 pub mod lambda;
 pub mod protocol;
+pub mod providers;
 pub mod surroundings;

@@ -2,7 +2,7 @@
 
 use super::request::Recipient;
 use super::{CREATE_FAILED, MISSING_PHYSICAL_ID};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The most bytes that CloudFormation accepts in an answer.
@@ -58,8 +58,17 @@ impl PhysicalId {
 }
 
 /// The attributes of a resource, for `Fn::GetAtt`. `Debug` shows their names only.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Data(pub Map<String, Value>);
+
+impl Data {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl std::fmt::Debug for Data {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

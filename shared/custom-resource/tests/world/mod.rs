@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use aws_credential_types::Credentials;
+use latchkey_custom_resource::aws::Aws;
 use latchkey_custom_resource::protocol::Trust;
 use latchkey_custom_resource::surroundings::{Http, HttpError, HttpRequest, HttpResponse, Jitter, Time};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) const STACK: &str = "arn:aws:cloudformation:eu-west-1:123412341234:stack/name/5b6c";
@@ -47,6 +50,12 @@ pub(crate) struct World {
     pub(crate) sent: RefCell<Vec<HttpRequest>>,
     /// The statuses of the next responses; after them, all is well.
     pub(crate) statuses: RefCell<Vec<u16>>,
+    /// What services were asked.
+    pub(crate) asked: RefCell<Vec<HttpRequest>>,
+    /// The next responses of services.
+    pub(crate) scripted: RefCell<Vec<HttpResponse>>,
+    /// The objects in S3, by path.
+    pub(crate) objects: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
 impl World {
@@ -77,9 +86,86 @@ impl Jitter for World {
 
 impl Http for World {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_answer = request.url.starts_with("https://cloudformation-custom-resource-response-");
+        if !is_answer {
+            let response = self.serve(request);
+            return if response.status == 0 { Err(HttpError::Timeout) } else { Ok(response) };
+        }
         self.sent.borrow_mut().push(request);
         let mut statuses = self.statuses.borrow_mut();
         let status = if statuses.is_empty() { 200 } else { statuses.remove(0) };
         Ok(HttpResponse { status, headers: Vec::new(), body: Vec::new() })
+    }
+}
+
+/// A response of a service.
+pub(crate) fn response(status: u16, body: &str) -> HttpResponse {
+    HttpResponse { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+}
+
+/// Stands for none at all.
+pub(crate) fn no_response() -> HttpResponse {
+    response(0, "")
+}
+
+impl World {
+    /// S3 by its objects, and every other service by what was scripted.
+    fn serve(&self, request: HttpRequest) -> HttpResponse {
+        assert!(request.headers.iter().any(|(name, value)| name == "authorization" && value.contains("AKIDEXAMPLE")));
+        let path = request.url.split_once(".amazonaws.com").unwrap().1.to_owned();
+        let is_s3 = request.url.starts_with("https://s3.");
+        let method = request.method;
+        let body = request.body.clone();
+        self.asked.borrow_mut().push(request);
+        if !is_s3 || !self.scripted.borrow().is_empty() {
+            return self.scripted.borrow_mut().remove(0);
+        }
+        let mut objects = self.objects.borrow_mut();
+        match method {
+            "PUT" => {
+                objects.insert(path, body);
+                HttpResponse { headers: vec![("etag".to_owned(), "\"tag\"".to_owned())], ..response(200, "") }
+            }
+            "DELETE" => {
+                objects.remove(&path);
+                response(204, "")
+            }
+            _ => match objects.get(&path) {
+                Some(body) => HttpResponse { body: body.clone(), ..response(200, "") },
+                None => response(404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"),
+            },
+        }
+    }
+
+    /// AWS in this world.
+    pub(crate) fn aws(&self) -> Aws<&Self> {
+        Aws {
+            surroundings: self,
+            credentials: Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
+            region: "eu-west-1".to_owned(),
+            endpoint: None,
+        }
+    }
+}
+
+impl Time for &World {
+    fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        Time::sleep(*self, duration).await;
+    }
+}
+
+impl Jitter for &World {
+    fn draw(&self, below: Duration) -> Duration {
+        Jitter::draw(*self, below)
+    }
+}
+
+impl Http for &World {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        Http::send(*self, request).await
     }
 }
