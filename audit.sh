@@ -34,7 +34,9 @@ AUDIT_KEY=$(aws lambda get-function-configuration --function-name "$FUNCTION_PRE
   fail "the functions are not there, or you may not read their settings: run ./deploy.sh first"
 export AUDIT_KEY
 from=$((($(date +%s) - seconds) * 1000))
-while read -r name _; do
+while read -r name package; do
+  # What is no operation keeps no record.
+  [ -d "functions/$package" ] || continue
   # shellcheck disable=SC2016 # the dollar is the pattern's
   aws logs filter-log-events --log-group-name "/aws/lambda/$FUNCTION_PREFIX$name" --start-time "$from" \
     --filter-pattern '{ $.audit = * }' --query 'events[].{timestamp: timestamp, message: message}' --output json

@@ -181,7 +181,7 @@ if [ $running = no ]; then
   say "emulator: starting on $endpoint"
   printf '%s' "$port" >"$dir/port"
   # A session of its own, so that its process group holds it and the functions that it starts, and nothing else.
-  AUTH=true MINISTACK_ACCOUNT_ID=$AWS_ACCOUNT_ID AWS_ENDPOINT_URL=$endpoint GATEWAY_PORT=$port BIND_HOST=127.0.0.1 \
+  AUTH=true MINISTACK_ACCOUNT_ID=$AWS_ACCOUNT_ID AWS_ENDPOINT_URL=$endpoint RESPONSE_TEST_ENDPOINT=$endpoint GATEWAY_PORT=$port BIND_HOST=127.0.0.1 \
     PERSIST_STATE=1 STATE_DIR=$dir/state S3_PERSIST=1 S3_DATA_DIR=$dir/state/s3 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
     PYTHONPATH=local PYTHONPYCACHEPREFIX=$PWD/.local/pycache \
     "$VENV/bin/python" -c 'import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, "-m", "emulator", sys.argv[1]])' \

@@ -68,18 +68,18 @@ check_formatting() {
 
 check_scripts() {
   step 'scripts and template'
-  shellcheck -x ./*.sh scripts/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml
+  shellcheck -x ./*.sh scripts/*.sh examples/*/*.sh lab/benchmark/*.sh .ci/run
+  cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml stacks/lambda-trigger/*.yaml
   python tools/policy-guard/inputs.py --check
 }
 
 check_names() {
   local names name
-  step 'the tests that SECURITY.md, docs/defences.md and docs/around-the-stack.md name'
+  step 'the tests that SECURITY.md and the documents name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
   names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md | tr -d '`' | sort -u)
   for name in $names; do
-    grep -rqE "(fn|def) $name\b" tests shared tools lab functions || fail "the test $name is named, and does not exist"
+    grep -rqE "(fn|def) $name\b" tests shared providers tools lab functions || fail "the test $name is named, and does not exist"
   done
 }
 
@@ -164,7 +164,7 @@ case $what in
     step 'the service, as it is deployed'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
     step 'end to end'
-    test_end_to_end "$folder" -E 'test(/^(deployed|journeys|faults|audit)::/)'
+    test_end_to_end "$folder" -E 'test(/^(deployed|journeys|faults|audit|trial)::/)'
     ;;
   all)
     begin_tools "$logs" checks
@@ -179,13 +179,13 @@ case $what in
     test_units
 
     step 'extensions of the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_emulator.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_[!l]*.py'
 
     step 'the service'
     folder=$PWD/target/test
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
-    build_host "$logs/host.log" import-users user-table
+    build_host "$logs/host.log" import-users hello-world user-table
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
     step 'end to end'

@@ -70,7 +70,7 @@ case $BUILD in
 esac
 
 # The packages of the functions, which are built before the program that knows the list of functions; a test compares the two.
-PACKAGES=$(cd functions && echo *)
+PACKAGES=$(cd functions && echo *)\ lambda-trigger
 
 # The arguments by which cargo takes each of these packages.
 packages() { # packages...

@@ -7,11 +7,12 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, lambda_qualifier, ses_identity, transport
+from . import custom_resource, developer_identity, lambda_qualifier, ses_identity, transport
 
 developer_identity.install()
 ses_identity.install()
 lambda_qualifier.install()
 transport.install()
+custom_resource.install()
 del sys.argv[1:]
 app.main()

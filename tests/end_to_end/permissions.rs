@@ -179,7 +179,16 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
         let trust = &role["AssumeRolePolicyDocument"]["Statement"];
         assert_eq!((&trust[0]["Principal"], trust.as_array().unwrap().len()), (&trusted, 1), "{function}");
     }
-    assert_eq!(roles.len(), 9, "no role without a test");
+    let versions = FUNCTIONS.map(|function| arn("lambda", &format!("function:{prefix}{function}:*")));
+    let log = arn("logs", &format!("log-group:/aws/lambda/{prefix}Trigger:*"));
+    assert_allows(
+        &roles["TriggerRole"],
+        &[
+            json!({ "Sid": "Log", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": log }),
+            json!({ "Sid": "Versions", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": versions }),
+        ],
+    );
+    assert_eq!(roles.len(), 10, "no role without a test");
 }
 
 /// All functions.
@@ -201,7 +210,8 @@ async fn guests_and_users_may_call_these_functions_and_nothing_else() {
         functions.iter().flat_map(|function| [arn(function), arn(&format!("{function}:*"))]).collect()
     };
     let statements = |own: &[&str]| {
-        let others = each(FUNCTIONS.into_iter().filter(|function| !own.contains(function)).collect());
+        let all = FUNCTIONS.into_iter().chain(["Trigger"]);
+        let others = each(all.filter(|function| !own.contains(function)).collect());
         let versions = ["$LATEST", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*"];
         let versions = versions.map(|version| arn(&format!("*:{version}")));
         let invoke = "lambda:InvokeFunction";
@@ -255,9 +265,9 @@ async fn a_broad_policy_of_the_owner_opens_no_function_that_is_not_the_callers_b
         // The policy is in force.
         caller.dynamodb.scan().table_name(&caller.table).limit(1).send().await.unwrap();
         caller.lambda.list_functions().send().await.unwrap();
-        for function in FUNCTIONS {
+        for function in FUNCTIONS.into_iter().chain(["Trigger"]) {
             let operation = format!("{}{}", function[..1].to_lowercase(), &function[1..]);
-            let own = function != "Mail" && (is_user || function != "ChangePassword");
+            let own = !["Mail", "Trigger"].contains(&function) && (is_user || function != "ChangePassword");
             for qualifier in [None, Some("live"), Some("$LATEST"), Some("1")] {
                 let answer = caller.invoke(&operation, qualifier, "{}".to_owned()).await;
                 let may = own && matches!(qualifier, None | Some("live"));

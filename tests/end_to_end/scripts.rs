@@ -111,7 +111,7 @@ async fn run_after(
         Some(0) => Ok(printed),
         // 1 from the scripts; the AWS CLI has codes of its own.
         Some(1) if script.starts_with('.') => Err(complaint),
-        Some(_) if script == "aws" => Err(complaint),
+        Some(_) if script == "aws" || script == "env" => Err(complaint),
         status => panic!("{script} ended with {status:?}: {printed}{complaint}"),
     }
 }

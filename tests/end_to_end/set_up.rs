@@ -255,7 +255,7 @@ async fn a_sample_that_is_in_use_is_taken_over_with_its_users_and_identities() {
 }
 
 /// The version that a function's alias stands for, and all versions that there are.
-async fn versions(service: &Service, function: &str) -> (String, Vec<String>) {
+pub(crate) async fn versions(service: &Service, function: &str) -> (String, Vec<String>) {
     let alias = ["lambda", "get-alias", "--function-name", function, "--name", "live", "--output", "json"];
     let alias: Value = serde_json::from_str(&run(service, "aws", &alias).await.unwrap()).unwrap();
     let list = ["lambda", "list-versions-by-function", "--function-name", function, "--output", "json"];

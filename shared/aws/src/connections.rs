@@ -54,6 +54,10 @@ impl Connections {
         Ok(Self { pool: Arc::new(OnceLock::from(pool)) })
     }
 
+    pub(crate) fn connector(&self) -> SharedHttpConnector {
+        self.pool().clone()
+    }
+
     fn pool(&self) -> &SharedHttpConnector {
         self.pool.get_or_init(|| trusting(AMAZON_TRUST_SERVICES).expect("a test read Amazon's roots"))
     }

@@ -9,7 +9,7 @@ mod http;
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, result::SdkError};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
@@ -35,6 +35,11 @@ pub enum EnvironmentError {
 /// Builds an HTTP client for the endpoints of a region.
 pub fn https(region: &str) -> Result<SharedHttpClient, EnvironmentError> {
     Ok(SharedHttpClient::new(Connections::new(region)?))
+}
+
+/// Builds a connector for the endpoints of a region, for requests that no SDK client makes. It follows no redirects.
+pub fn connector(region: &str) -> Result<SharedHttpConnector, EnvironmentError> {
+    Ok(Connections::new(region)?.connector())
 }
 
 /// The timeout of a call to a service, including retries. An operation makes at most three, which together with a hash stay

@@ -23,10 +23,33 @@ pub struct Function {
     /// The keys that it gets beside the audit trail's, which every function has.
     #[serde(default)]
     pub keys: Vec<KeyKind>,
+    /// How a new version is tried before it is live.
+    #[serde(default)]
+    pub trial: Trial,
     /// The actions that its role may take, by statement of `stacks/statements.yaml`.
     #[serde(default)]
     pub allow: BTreeMap<String, Vec<String>>,
 }
+
+/// How a new version of a function is tried before it is live.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// What it is called with: JSON.
+    pub event: String,
+    /// What its answer must hold: JSON.
+    pub answer: String,
+}
+
+impl Default for Trial {
+    /// An operation refuses an empty object before it does anything.
+    fn default() -> Self {
+        Self { event: "{}".to_owned(), answer: r#"{"reason":"invalid_request"}"#.to_owned() }
+    }
+}
+
+/// The function that tries new versions: its name in the stack, and its package in `providers/`.
+pub const TRIGGER: (&str, &str) = ("Trigger", "lambda-trigger");
 
 /// A kind of identity of the pool.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -144,6 +167,16 @@ mod tests {
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let listed: BTreeSet<_> = functions().iter().map(Function::package).collect();
         assert_eq!(listed, packages.collect(), "stacks/functions.toml and functions/ differ");
+    }
+
+    #[test]
+    fn a_trial_is_json_that_the_template_can_quote() {
+        for Function { name, trial, .. } in functions() {
+            for text in [&trial.event, &trial.answer] {
+                let parsed: Result<serde_json::Value, _> = serde_json::from_str(text);
+                assert!(parsed.is_ok_and(|value| value.is_object()) && !text.contains('\''), "{name}: {text}");
+            }
+        }
     }
 
     #[test]

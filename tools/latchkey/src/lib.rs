@@ -18,7 +18,7 @@ mod write;
 pub use check::{Problem, check};
 pub use effective::{effective, shell};
 pub use former::{Deployed, former};
-pub use functions::{Caller, Function, KeyKind, functions};
+pub use functions::{Caller, Function, KeyKind, TRIGGER, Trial, functions};
 pub use guard::{Case, guard};
 pub use latchkey_guard::Date;
 pub use parameters::parameters;

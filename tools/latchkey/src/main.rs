@@ -99,6 +99,8 @@ fn site(file: &str, web: &str, out: &str, endpoint: Option<&str>) -> Result<(), 
 fn functions() -> Result<(), Lines> {
     let lines =
         latchkey::functions().iter().map(|function| format!("{} {}\n", function.resource(), function.package()));
+    let (name, package) = latchkey::TRIGGER;
+    let lines = lines.chain([format!("{name} {package}\n")]);
     print(&lines.collect::<String>())
 }
 

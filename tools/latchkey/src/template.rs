@@ -3,7 +3,7 @@
 //! The parts are templates as they are written by hand. A line `#{name}` in them stands for a list that is inserted there, at
 //! the same indentation, and `{{name}}` for a word of the function at hand. Nothing is parsed, so comments survive.
 
-use crate::functions::{Caller, Function, KeyKind, functions};
+use crate::functions::{Caller, Function, KeyKind, TRIGGER, functions};
 use crate::settings::{Allowed, Setting, settings};
 use std::fmt::Write;
 
@@ -15,7 +15,15 @@ const EVENTS: &str = include_str!("../../../stacks/parts/events.yaml");
 const CODE_BUCKET: &str = include_str!("../../../stacks/parts/code-bucket.yaml");
 const CODE_PARAMETER: &str = include_str!("../../../stacks/parts/code-parameter.yaml");
 const FUNCTION: &str = include_str!("../../../stacks/parts/function.yaml");
+const TRIGGER_PART: &str = include_str!("../../../stacks/parts/trigger.yaml");
 const CODE_CONDITION: &str = "{{Name}}HasCode: !Not [!Equals [!Ref {{Name}}Code, \"\"]]\n";
+const TRIAL_CONDITION: &str = "{{Name}}IsTried: !And [!Condition {{Name}}HasCode, !Condition TriggerHasCode]\n";
+
+/// Seconds: the trigger's time limit, above that of every function that it waits for.
+const TRIGGER_TIMEOUT: u32 = 90;
+
+/// Seconds: how long `CloudFormation` waits for a trial. Lambda may have to deliver the request again, after one and two minutes.
+const TRIAL_TIMEOUT: u32 = 600;
 
 /// The variables that come with a statement: the statement, the variable, and its value.
 const OF_STATEMENTS: [(&str, &str, &str); 1] = [("Outbox", "OUTBOX_TABLE", "!Ref Outbox")];
@@ -29,7 +37,7 @@ const HEAD: &str = "\
 /// The template of the whole service.
 #[must_use]
 pub fn template() -> String {
-    let each = |part: &str| functions().iter().map(|function| words(part, function)).collect();
+    let each = |part: &str| -> String { functions().iter().map(|function| words(part, function)).collect() };
     let calls = |caller| {
         let callable = functions().iter().filter(|function| function.callers.contains(&caller));
         callable.map(|function| words(CALL, function)).collect()
@@ -38,14 +46,16 @@ pub fn template() -> String {
         SERVICE,
         &[
             ("settings", settings().iter().filter_map(parameter).collect()),
-            ("code-parameters", each(CODE_PARAMETER)),
-            ("code-conditions", each(CODE_CONDITION)),
+            ("code-parameters", each(CODE_PARAMETER) + &trigger_words(CODE_PARAMETER)),
+            ("code-conditions", each(CODE_CONDITION) + &trigger_words(CODE_CONDITION)),
+            ("trial-conditions", each(TRIAL_CONDITION)),
             ("calls-of-guests", calls(Caller::Guests)),
             ("calls-of-users", calls(Caller::Users)),
             ("denied-to-guests", denied(Caller::Guests)),
             ("denied-to-users", denied(Caller::Users)),
             ("code-bucket", CODE_BUCKET.to_owned()),
             ("functions", functions().iter().map(resources).collect::<Vec<_>>().join("\n")),
+            ("trigger", trigger()),
         ],
     );
     format!("{HEAD}{service}")
@@ -77,6 +87,7 @@ fn resources(function: &Function) -> String {
             ("keys", keys(function)),
             ("variables", variables.chain(former).chain(names).collect()),
             ("statements", statements(function)),
+            ("trials", trials()),
         ],
     );
     if !function.callers.is_empty() {
@@ -84,6 +95,28 @@ fn resources(function: &Function) -> String {
         made.push_str(&words(EVENTS, function));
     }
     made
+}
+
+/// The versions that the trials answer, of every function that has one.
+fn trials() -> String {
+    functions().iter().map(Function::resource).fold(String::new(), |mut made, name| {
+        let _ = writeln!(made, "- !If [{name}IsTried, !GetAtt {name}Trial.Version, \"-\"]");
+        made
+    })
+}
+
+/// The function that tries new versions, and may do nothing but call them.
+fn trigger() -> String {
+    let versions = functions().iter().map(|function| arn(&format!("{}:*", function.resource())));
+    insert(&trigger_words(TRIGGER_PART), &[("versions", versions.map(|line| line.trim_start().to_owned()).collect())])
+}
+
+fn trigger_words(part: &str) -> String {
+    let (name, package) = TRIGGER;
+    part.replace("{{Name}}", name)
+        .replace("{{name}}", package)
+        .replace("{{package}}", package)
+        .replace("{{timeout}}", &TRIGGER_TIMEOUT.to_string())
 }
 
 /// What the owner may reserve for a function that the pages call.
@@ -97,8 +130,8 @@ fn concurrency(function: &Function) -> String {
 /// business, everything but calls with the others, and versions of them that are not live.
 fn denied(caller: Caller) -> String {
     let (own, others): (Vec<_>, Vec<_>) = functions().iter().partition(|function| function.callers.contains(&caller));
-    let each = |functions: &[&Function]| {
-        let names = functions.iter().map(|function| function.resource());
+    let each = |functions: &[&Function], more: Option<&str>| {
+        let names = functions.iter().map(|function| function.resource()).chain(more.map(str::to_owned));
         names.flat_map(|name| [arn(&name), arn(&format!("{name}:*"))]).collect::<String>()
     };
     // A version is a number, and `live` begins with no digit.
@@ -110,8 +143,8 @@ fn denied(caller: Caller) -> String {
         "- Sid: NotTheirs\n  Effect: Deny\n  Action: lambda:*\n  Resource:\n{}\
          - Sid: OnlyCalls\n  Effect: Deny\n  NotAction: lambda:InvokeFunction\n  Resource:\n{}\
          - Sid: OnlyLive\n  Effect: Deny\n  Action: lambda:InvokeFunction\n  Resource:\n{versions}",
-        each(&others),
-        each(&own),
+        each(&others, Some(TRIGGER.0)),
+        each(&own, None),
     )
 }
 
@@ -163,6 +196,9 @@ fn words(part: &str, function: &Function) -> String {
         .replace("{{operations}}", &function.operations.join(", "))
         .replace("{{memory}}", &function.memory.to_string())
         .replace("{{timeout}}", &function.timeout.to_string())
+        .replace("{{service-timeout}}", &TRIAL_TIMEOUT.to_string())
+        .replace("{{trial-event}}", &function.trial.event)
+        .replace("{{trial-answer}}", &function.trial.answer)
 }
 
 /// Puts each list in the place of its marker.
@@ -297,6 +333,40 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_alias_moves_before_every_new_version_has_answered() {
+        let made = template();
+        let resource = |id: &str| {
+            let from = made.find(&format!("\n  {id}:\n")).unwrap();
+            made[from + 1..].split("\n\n").next().unwrap().to_owned()
+        };
+        for function in functions() {
+            let name = function.resource();
+            let alias = resource(&format!("{name}Aliaslive"));
+            let version = format!(
+                "FunctionVersion: !If [{name}IsTried, !GetAtt {name}Trial.Version, !GetAtt {name}Version.Version]"
+            );
+            assert!(alias.contains(&version), "{alias}");
+            for other in functions().iter().map(Function::resource) {
+                let waits = format!("- !If [{other}IsTried, !GetAtt {other}Trial.Version, \"-\"]\n");
+                assert!(alias.contains(&waits), "{name} does not wait for {other}");
+            }
+            let trial = resource(&format!("{name}Trial"));
+            assert!(trial.contains(&format!("Target: !Ref {name}Version\n")), "{trial}");
+            assert!(
+                trial.contains("Mode: RequestResponse\n") && trial.contains("\"On\": [Create, Update]\n"),
+                "{trial}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_trigger_outlasts_every_function_and_cloudformation_the_trigger() {
+        let longest = functions().iter().map(|function| function.timeout).max().unwrap();
+        let to_answer = u32::try_from(latchkey_custom_resource::entry::RESERVE.as_secs()).unwrap();
+        assert!(longest + to_answer < TRIGGER_TIMEOUT && TRIGGER_TIMEOUT < TRIAL_TIMEOUT);
     }
 
     #[test]
