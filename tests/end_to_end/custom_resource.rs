@@ -87,7 +87,8 @@ impl Cloud {
         let events = self.aws(&["cloudformation", "describe-stack-events", "--stack-name", &self.stack(kind)]).await;
         let events = events["StackEvents"].as_array().unwrap().iter();
         let failed = events.filter(|event| text(event, "ResourceStatus").ends_with("FAILED"));
-        failed.map(|event| format!("{}: {}\n", event["LogicalResourceId"], event["ResourceStatusReason"])).collect()
+        let lines = failed.map(|event| format!("{}: {}", event["LogicalResourceId"], event["ResourceStatusReason"]));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// A provider with a stack of its own.
