@@ -69,7 +69,7 @@ check_formatting() {
 check_scripts() {
   step 'scripts and template'
   shellcheck -x ./*.sh scripts/*.sh examples/*/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml stacks/lambda-trigger/*.yaml
+  cfn-lint template.yaml stacks/lambda-trigger/*.yaml stacks/custom-resource.yaml examples/custom-resource/*.yaml
 }
 
 check_names() {
