@@ -163,7 +163,7 @@ case $what in
     step 'the service, as it is deployed'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
     step 'end to end'
-    test_end_to_end "$folder" -E 'test(/^(deployed|journeys|faults|audit)::/)'
+    test_end_to_end "$folder" -E 'test(/^(deployed|journeys|faults|audit|trial)::/)'
     ;;
   all)
     begin_tools "$logs" checks

@@ -24,7 +24,7 @@ STACK=$BUCKET_STACK
 complain() { # status, line, command
   trap - ERR
   printf 'error: line %s: %s\nerror: stack %s:\n' "$2" "$3" "$STACK" >&2
-  aws cloudformation describe-stacks --stack-name "$STACK" --output yaml >&2 || true
+  aws cloudformation describe-stacks --stack-name "$STACK" --output json >&2 || true
   exit "$1"
 }
 trap 'complain "$?" "$LINENO" "$BASH_COMMAND"' ERR
@@ -47,14 +47,15 @@ print(json.dumps([{"ParameterKey": key, "ParameterValue": value} for key, value 
       ;;
     NONE | DELETE_COMPLETE) command=create-stack ;;
   esac
-  # In a process of its own, so that a failure comes back here as a status.
-  (
-    trap - ERR
-    change_stack "$command" --template-body "file://$template" --capabilities CAPABILITY_IAM --parameters "$parameters" ||
-      say "stack $STACK: nothing to change"
-  )
+  change "$command" --template-body "file://$template" --capabilities CAPABILITY_IAM --parameters "$parameters"
   read_stack
 }
+
+# In a process of its own, so that a failure comes back as a status.
+change() (
+  trap - ERR
+  change_stack "$@" || say "stack $STACK: nothing to change"
+)
 
 # Uploads a zip unless the bucket has the same binary, and prints the version that it has then. A zip's own digest changes with its
 # time stamps.

@@ -389,6 +389,8 @@ class StartTest(unittest.TestCase):
             ("ministack.services.cognito", "_identity_logins_error"),
             ("ministack.services.cognito", "_signature_valid"),
             ("ministack.core.iam_actions", "extract_resource_arn"),
+            ("ministack.services.cloudformation.custom_resource", "invoke_custom_resource"),
+            ("ministack.services.cloudformation.stacks", "_roll_back_operation"),
         ]
         # main is replaced so that a start that is not refused ends at once, and fails the test.
         code = (

@@ -135,13 +135,13 @@ mod tests {
         }
     }
 
-    fn accepted() -> Result<Invocation, NotInvoked> {
-        Ok(Invocation { status: 202, ..Invocation::default() })
+    fn accepted() -> Invocation {
+        Invocation { status: 202, ..Invocation::default() }
     }
 
-    fn answered(payload: &str) -> Result<Invocation, NotInvoked> {
+    fn answered(payload: &str) -> Invocation {
         let executed_version = Some("7".to_owned());
-        Ok(Invocation { status: 200, executed_version, payload: payload.to_owned(), function_error: None })
+        Invocation { status: 200, executed_version, payload: payload.to_owned(), function_error: None }
     }
 
     async fn told(
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_create_invokes_the_target_and_succeeds_at_once() {
-        let lambda = Scripted::new([accepted()]);
+        let lambda = Scripted::new([Ok(accepted())]);
         let told = told(&lambda, Occasion::Create, &json!({ "Target": "one" }), None).await.unwrap();
         assert_eq!(*lambda.calls.borrow(), [("one".to_owned(), Mode::Event, "{}".to_owned())]);
         assert_eq!(told.physical_id.as_str(), "Thing-customresource-id");
@@ -198,7 +198,7 @@ mod tests {
     async fn the_requests_that_on_names_invoke_the_target() {
         for occasion in [Occasion::Create, Occasion::Update, Occasion::Delete] {
             for on in ["Create", "Update", "Delete"] {
-                let lambda = Scripted::new([accepted()]);
+                let lambda = Scripted::new([Ok(accepted())]);
                 let given = json!({ "Target": "one", "On": [on], "Payload": "[1]" });
                 told(&lambda, occasion, &given, None).await.unwrap();
                 assert_eq!(
@@ -236,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_gets_the_answer_and_the_version_that_gave_it() {
-        let lambda = Scripted::new([answered(r#"{"made":"yes"}"#)]);
+        let lambda = Scripted::new([Ok(answered(r#"{"made":"yes"}"#))]);
         let given = json!({ "Target": "one", "Mode": "RequestResponse" });
         let told = told(&lambda, Occasion::Create, &given, None).await.unwrap();
         assert_eq!(told.data.0["Version"], "7");
@@ -246,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_fails_with_the_function() {
-        let mut failed = answered(r#"{"errorType":"Runtime.ExitError","errorMessage":"exit status 1"}"#).unwrap();
+        let mut failed = answered(r#"{"errorType":"Runtime.ExitError","errorMessage":"exit status 1"}"#);
         failed.function_error = Some("Unhandled".to_owned());
         let given = json!({ "Target": format!("{VERSION}:3"), "Mode": "RequestResponse" });
         let failure = told(&Scripted::new([Ok(failed)]), Occasion::Create, &given, None).await.unwrap_err();
@@ -256,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_function_that_is_not_ready_is_tried_again() {
         let not_ready = || Err(NotInvoked::NotReady("ResourceConflictException".to_owned()));
-        let lambda = Scripted::new([not_ready(), not_ready(), accepted()]);
+        let lambda = Scripted::new([not_ready(), not_ready(), Ok(accepted())]);
         told(&lambda, Occasion::Create, &json!({ "Target": "one" }), None).await.unwrap();
         assert_eq!(lambda.calls.borrow().len(), 3);
     }
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(back.data.0["Version"], "3");
         assert!(lambda.calls.borrow().is_empty());
 
-        let lambda = Scripted::new([answered("{}")]);
+        let lambda = Scripted::new([Ok(answered("{}"))]);
         let on = told(&lambda, Occasion::Update, &of(4), Some(&of(3))).await.unwrap();
         assert_eq!(on.data.0["Version"], "4");
         assert_eq!(lambda.calls.borrow().len(), 1);
