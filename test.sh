@@ -69,7 +69,8 @@ check_formatting() {
 check_scripts() {
   step 'scripts and template'
   shellcheck -x ./*.sh scripts/*.sh examples/*/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml stacks/lambda-trigger/*.yaml
+  cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml stacks/lambda-trigger/*.yaml stacks/custom-resource.yaml \
+    examples/custom-resource/*.yaml
   python tools/policy-guard/inputs.py --check
 }
 

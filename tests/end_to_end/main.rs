@@ -10,6 +10,7 @@ mod account;
 mod audit;
 mod bad_input;
 mod browser;
+mod custom_resource;
 mod deployed;
 mod devices;
 mod faults;
