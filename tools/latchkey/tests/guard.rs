@@ -491,7 +491,7 @@ fn a_template_may_use_the_custom_resources_that_its_own_file_lists() {
     let template = altered(
         "\nResources:\n",
         "Resources:\n",
-        "Resources:\n  Try:\n    Type: Custom::Trial\n    Version: \"1.0\"\n",
+        "Resources:\n  Try:\n    Type: Custom::Other\n    Version: \"1.0\"\n",
     );
     let case = |file| Case {
         template: Some(("t", &template)),
@@ -499,9 +499,9 @@ fn a_template_may_use_the_custom_resources_that_its_own_file_lists() {
         of_template: Some(("stacks/guard.toml", file)),
         ..Case::default()
     };
-    let listed = format!("custom-resources = [\"Custom::Trial\"]\n{OF_TEMPLATE}");
+    let listed = OF_TEMPLATE.replace("[\"Custom::Trial\"]", "[\"Custom::Trial\", \"Custom::Other\"]");
     assert!(guard(case(&listed), today()).is_ok());
-    assert!(guard(case(OF_TEMPLATE), today()).unwrap_err()[0].contains("Custom::Trial is a custom resource"));
+    assert!(guard(case(OF_TEMPLATE), today()).unwrap_err()[0].contains("Custom::Other is a custom resource"));
 }
 
 /// A value that is reached when the first of so many conditions are true and the last is false.
@@ -532,9 +532,9 @@ fn a_mistake_behind_many_conditions_is_found_where_a_rule_is_about_it_and_too_ma
     assert!(protection(6, "false").unwrap_err()[0].contains("DeletionProtectionEnabled is false"));
     assert!(protection(12, "true").unwrap_err()[0].contains("too many to try"));
     // No rule is about an alias but the one on secrets, which looks at each value by itself.
-    let described = |value: &str| judged_behind(20, "\n  LoginAliaslive:", "Name: live", "Description", value, "one");
+    let described = |value: &str| judged_behind(20, "\n  LoginAliaslive:", "Name: live", "Name", value, "one");
     assert!(described("two").is_ok());
-    assert!(described("!Ref AuditKey").unwrap_err()[0].contains("Description shows the hidden parameter AuditKey"));
+    assert!(described("!Ref AuditKey").unwrap_err()[0].contains("Name shows the hidden parameter AuditKey"));
 }
 
 #[test]
