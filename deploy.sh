@@ -9,10 +9,8 @@ cd "$(dirname "$0")"
 read_options "$@"
 prepare
 
-settle
+need_stack
 code_bucket=$(of_stack CodeBucket)
-# A first creation that failed may have left the bucket alone.
-[ -n "$code_bucket" ] && [ -n "$(of_stack Revision)" ] || fail "stack $STACK is not there: run ./init.sh first"
 
 # --- functions --------------------------------------------------------------------------------------------------
 

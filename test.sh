@@ -183,6 +183,11 @@ case $what in
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
     build_host "$logs/host.log" import-users
+
+    step 'scripts against the emulator'
+    python -m unittest discover --start-directory tests/local --pattern 'test_stacks.py'
+
+    step 'the local cloud'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
     step 'end to end'

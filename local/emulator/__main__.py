@@ -7,11 +7,12 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, lambda_qualifier, ses_identity, transport
+from . import developer_identity, lambda_qualifier, ses_identity, stack_deletions, transport
 
 developer_identity.install()
 ses_identity.install()
 lambda_qualifier.install()
 transport.install()
+stack_deletions.install()
 del sys.argv[1:]
 app.main()

@@ -1,0 +1,222 @@
+"""How stacks fail, and what the scripts make of it: scripts/stack.sh and scripts/adopt.sh against the emulator.
+
+The functions of the scripts are called one by one, so nothing is built but tools/latchkey (target/debug/latchkey), which must be there.
+
+    .local/venv/bin/python -m unittest discover -s tests/local -p test_stacks.py
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from test_emulator import ACCOUNT, REGION, Emulator
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT_LIMIT = 120
+# One table, and nothing else that a rollback could leave.
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "BillingMode": "PAY_PER_REQUEST", "DeletionProtectionEnabled": True,
+        "AttributeDefinitions": [{"AttributeName": "email", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}],
+    },
+}
+# What every creation fails with.
+BROKEN = {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": "missing-function", "AuthType": "AWS_IAM"}}
+
+
+class ScriptTest(unittest.TestCase):
+    """An emulator, and the scripts' functions with a configuration of each test's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        (cls.folder / "state").mkdir()
+        cls.emulator = Emulator(cls.folder / "state")
+        cls.addClassCleanup(cls.emulator.stop)
+        cls.stacks = cls.emulator.client("cloudformation")
+
+    def setUp(self):
+        # A name that no other test's stack has.
+        self.name = "t" + self._testMethodName.removeprefix("test_").replace("_", "")[:20]
+        self.settings = {
+            "AWS_ACCOUNT_ID": ACCOUNT, "REGION": REGION, "BUCKET": f"{self.name}-pages", "MAX_AGE": "10",
+            "DDB_TABLE": f"{self.name}Users", "IDENTITY_POOL_NAME": self.name, "DEVELOPER_PROVIDER_NAME": "login.example.com",
+            "EXTERNAL_NAME": "Test", "EMAIL_SOURCE": f"{self.name}@example.com", "FUNCTION_PREFIX": self.name,
+        }
+
+    def script(self, commands, first=None):
+        """Runs commands after the scripts' own; the exit status, what was printed, and the complaint."""
+        config = self.folder / f"{self.name}.json"
+        config.write_text(json.dumps(self.settings))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LATCHKEY_"))}
+        path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        environment.update(
+            PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint,
+            AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION,
+        )
+        program = (
+            "set -euo pipefail\n. scripts/common.sh\n. scripts/adopt.sh\n"
+            # What builds the tool is no part of these tests.
+            f"build_latchkey() {{ :; }}\nCONFIG={config}\nprepare\n{commands}"
+        )
+        done = subprocess.run(
+            ["bash", "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SCRIPT_LIMIT, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def succeed(self, commands, **options):
+        status, printed, complaint = self.script(commands, **options)
+        self.assertEqual(status, 0, complaint)
+        return printed
+
+    def refuse(self, commands, **options):
+        """The one line in which it fails."""
+        status, printed, complaint = self.script(commands, **options)
+        self.assertEqual(status, 1, printed + complaint)
+        self.assertEqual(complaint.count("\n"), 1, complaint)
+        return complaint
+
+    def create(self, resources, outputs=None, **options):
+        """Creates a stack, and returns the status in which it ends."""
+        template = {"Resources": resources, **({"Outputs": outputs} if outputs else {})}
+        self.stacks.create_stack(StackName=self.name, TemplateBody=json.dumps(template), **options)
+        return self.settled()
+
+    def update(self, resources, **options):
+        self.stacks.update_stack(StackName=self.name, TemplateBody=json.dumps({"Resources": resources}), **options)
+        return self.settled()
+
+    def settled(self):
+        limit = time.monotonic() + SCRIPT_LIMIT
+        while time.monotonic() < limit:
+            status = self.status()
+            if not status.endswith("IN_PROGRESS"):
+                return status
+            time.sleep(0.05)
+        self.fail("the stack does not settle")
+
+    def status(self):
+        try:
+            return self.stacks.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
+        except ClientError as error:
+            self.assertIn("does not exist", str(error))
+            return "NONE"
+
+
+class FailedStacks(ScriptTest):
+    """Number 1: from each kind of failed stack."""
+
+    def table(self, **attributes):
+        properties = {**TABLE["Properties"], "TableName": self.settings["DDB_TABLE"]}
+        return {**TABLE, "Properties": properties, **attributes}
+
+    def broken(self):
+        return {**BROKEN, "DependsOn": "Users"}
+
+    def test_a_rollback_cannot_delete_a_protected_table_and_the_table_stays(self):
+        resources = {"Users": self.table(DeletionPolicy="RetainExceptOnCreate"), "Broken": self.broken()}
+        self.assertEqual(self.create(resources), "ROLLBACK_FAILED")
+        printed = self.succeed("clear_failed_stack; echo \"now $(of_stack status)\"")
+        self.assertIn("removing what a failed creation or deletion left", printed)
+        self.assertIn("now NONE", printed)
+        # Its users are still there, and the next stack takes it over.
+        self.emulator.client("dynamodb").describe_table(TableName=self.settings["DDB_TABLE"])
+        self.assertIn(f"table {self.settings['DDB_TABLE']}: was there before", self.succeed("adopt"))
+
+    def test_a_deletion_that_failed_is_repeated(self):
+        name = f"{self.name}-filled"
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
+        self.assertEqual(self.create({"Code": bucket}), "CREATE_COMPLETE")
+        s3 = self.emulator.client("s3")
+        s3.put_object(Bucket=name, Key="one", Body=b"text")
+        self.stacks.delete_stack(StackName=self.name)
+        self.assertEqual(self.settled(), "DELETE_FAILED")
+        # One line names the resource, the cause and the remedy.
+        complaint = self.refuse("clear_failed_stack")
+        self.assertIn("Code The bucket you tried to delete is not empty", complaint)
+        self.assertIn("run ./init.sh again", complaint)
+        self.assertIn("is DELETE_FAILED: run ./init.sh first", self.refuse("need_stack"))
+        s3.delete_object(Bucket=name, Key="one")
+        self.assertIn("now NONE", self.succeed("clear_failed_stack; echo \"now $(of_stack status)\""))
+
+    def test_a_rollback_of_an_update_that_failed_is_completed(self):
+        topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": self.name}}
+        self.assertEqual(self.create({"Topic": topic}), "CREATE_COMPLETE")
+        records = self.folder / "cli"
+        records.mkdir(exist_ok=True)
+        # The state cannot be brought about on the emulator: this stands between the scripts and the AWS CLI until it is continued.
+        (records / "aws").write_text(
+            "#!/usr/bin/env bash\n"
+            f"real={Path(sys.executable).parent}/aws here={records}\n"
+            'case "$1 $2" in\n'
+            '  "cloudformation continue-update-rollback") printf "%s\\n" "$*" >"$here/continued" ;;\n'
+            '  "cloudformation describe-stacks")\n'
+            '    if [ -e "$here/continued" ]; then exec "$real" "$@"; fi\n'
+            '    "$real" "$@" | sed "s/CREATE_COMPLETE/UPDATE_ROLLBACK_FAILED/" ;;\n'
+            '  *) exec "$real" "$@" ;;\nesac\n'
+        )
+        (records / "aws").chmod(0o700)
+        printed = self.succeed('clear_failed_stack; echo "now $(of_stack status)"', first=records)
+        self.assertIn("completing the rollback of a failed update", printed)
+        self.assertIn("now CREATE_COMPLETE", printed)
+        self.assertIn(f"--stack-name {self.name}", (records / "continued").read_text())
+
+
+class Reasons(ScriptTest):
+    """Number 2: the reason is of this operation, and is never empty."""
+
+    def test_the_reason_is_of_the_operation_and_not_of_an_older_one(self):
+        topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": self.name}}
+        self.assertEqual(self.create({"Topic": topic}), "CREATE_COMPLETE")
+        for token in ("first", "second"):
+            broken = {**BROKEN, "Properties": {**BROKEN["Properties"], "TargetFunctionArn": f"missing-{token}"}}
+            status = self.update({"Topic": topic, f"Broken{token}": broken}, ClientRequestToken=token)
+            self.assertEqual(status, "UPDATE_ROLLBACK_COMPLETE")
+        for token, other in (("first", "second"), ("second", "first")):
+            reason = self.succeed(f"first_failure {token}")
+            self.assertIn(f"Broken{token}", reason)
+            self.assertNotIn(other, reason)
+
+    def test_what_a_stack_event_leaves_out_is_looked_up(self):
+        taken = f"{self.name}-taken"
+        self.emulator.client("s3").create_bucket(Bucket=taken, CreateBucketConfiguration={"LocationConstraint": REGION})
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": taken}}
+        self.assertEqual(self.create({"Pages": bucket}, ClientRequestToken="one"), "ROLLBACK_COMPLETE")
+        # The stack event says only where to look.
+        reason = self.succeed("first_failure one")
+        self.assertTrue(reason.startswith("Pages: "), reason)
+        self.assertNotIn("DescribeEvents", reason)
+
+    def test_an_operation_without_a_failure_gets_a_remedy(self):
+        self.assertEqual(self.create({"Topic": {"Type": "AWS::SNS::Topic"}}), "CREATE_COMPLETE")
+        self.assertEqual(self.succeed("first_failure none"), "see the events of the stack in the CloudFormation console")
+
+
+class Values(ScriptTest):
+    """Number 13: what the AWS CLI says on standard error is no part of a value."""
+
+    def test_a_warning_of_the_cli_is_no_part_of_a_value(self):
+        folder = self.folder / "warning"
+        folder.mkdir(exist_ok=True)
+        program = folder / "aws"
+        program.write_text(
+            f'#!/usr/bin/env bash\necho "Warning: this Python is no longer supported" >&2\nexec {Path(sys.executable).parent}/aws "$@"\n'
+        )
+        program.chmod(0o700)
+        printed = self.succeed('look aws sts get-caller-identity --query Account --output text; echo "[$FOUND]"', first=folder)
+        self.assertEqual(printed, f"[{ACCOUNT}]\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
