@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Builds the functions, deploys their code and the pages, and says what changed. It can be run again at any time:
 # an unchanged project changes nothing.
+#   ./deploy.sh [--config FILE] [--former-hashes-gone]    the latter: no account has a hash of a former PASSWORD_HASH any more
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-read_options "$@"
+read_options --former-hashes-gone "$@"
 prepare
 
 need_stack
 code_bucket=$(of_stack CodeBucket)
+remember_hashes ''
+[ "$OWN_OPTION" = no ] || forget_hashes
 
 # --- functions --------------------------------------------------------------------------------------------------
 
@@ -27,7 +30,7 @@ there=$(aws s3api list-objects-v2 --bucket "$code_bucket" --prefix functions/ --
 while read -r name package; do
   key=$(code_key "$package")
   code+=("${name}Code=$key")
-  if ! printf '%s\n' "$there" | grep -qxF "$key"; then
+  if ! grep -qxF "$key" <<<"$there"; then
     mkdir -p "$work/code/${key%/*}"
     cp "$ZIPS/$package/bootstrap.zip" "$work/code/$key"
     say "functions: $package is new"
@@ -73,7 +76,7 @@ while IFS= read -r file; do
   current="$current$digest $key
 "
   etag=$(printf '%s\n' "$before" | awk -v digest="$digest" -v key="$key" '$1 == digest && $3 == key { print $2 }')
-  if [ -z "$etag" ] || ! printf '%s\n' "$there" | grep -qxF "$etag	$key"; then
+  if [ -z "$etag" ] || ! grep -qxF "$etag	$key" <<<"$there"; then
     # S3 sends what is stored and compresses nothing, so what is stored is compressed. Every browser takes it.
     packed=$work/pages/all.${key##*.}/$key
     mkdir -p "${packed%/*}"

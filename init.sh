@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets the service up on AWS: checks config.json, creates or updates the stack, writes the identity pool's id back,
 # and deploys. It can be run again at any time.
+#   ./init.sh [--config FILE] [--dry-run]    --dry-run says what would become of a table that is there, and changes nothing
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
@@ -8,14 +9,21 @@ cd "$(dirname "$0")"
 # shellcheck source=scripts/adopt.sh
 . scripts/adopt.sh
 
-read_options "$@"
+read_options --dry-run "$@"
 prepare
+if [ "$OWN_OPTION" = yes ]; then
+  say_what_would_move
+  exit
+fi
 [ "$BUILD" = host ] || need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
 
 clear_failed_stack
 adopt
+# shellcheck disable=SC2086 # a word for each
+remember_hashes $FOUND_HASHES
 # shellcheck disable=SC2046 # a word for each function: keys have no spaces
 apply_stack $(current_code)
+move_keys
 
 if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
   SITE_URL=$AWS_ENDPOINT_URL/$BUCKET/index.html

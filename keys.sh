@@ -47,6 +47,7 @@ fi
 EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
+remember_hashes ''
 
 # Takes a step (shared/keys/src/change.rs) with each kind of keys, and deploys them together.
 step() { # begin, complete or drop; kinds...

@@ -141,6 +141,7 @@ case $what in
     folder=$PWD/target/e2e
     mkdir -p "$folder"
     need_browser
+    need_sample_sdk
     step 'the service'
     port=()
     ./local.sh status --dir "$folder" >/dev/null || port=(--port "$(free_port)")
@@ -173,6 +174,7 @@ case $what in
     finish_tools
     check_scripts
     need_browser
+    [ $browser = no ] || need_sample_sdk
     test_units
 
     step 'extensions of the emulator'
@@ -182,7 +184,7 @@ case $what in
     folder=$PWD/target/test
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
-    build_host "$logs/host.log" import-users
+    build_host "$logs/host.log" import-users user-table
 
     step 'scripts against the emulator'
     python -m unittest discover --start-directory tests/local --pattern 'test_stacks.py'
@@ -192,7 +194,7 @@ case $what in
 
     step 'end to end'
     pages=
-    [ $browser = yes ] || pages=' & not test(/^pages::/)'
+    [ $browser = yes ] || pages=' & not test(/^(sample_)?pages::/)'
     test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages"
 
     step 'local.sh'

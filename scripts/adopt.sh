@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # What was in the account before the stack. The table, the identity pool and the sender, which hold the owner's data and
 # name, are taken over from the sample or an earlier stack; for what must be the stack's own the way is made clear first.
-# shellcheck disable=SC2034 # the three variables that adopt sets are read by apply_stack, in stack.sh
+# shellcheck disable=SC2034 # the variables that adopt sets are read by apply_stack, in stack.sh, and by init.sh
 
 # Whether the stack made this resource, by its name in the template and its name in the account. Both: the physical id
-# of the roles' attachment is the pool's.
+# of the roles' attachment is the pool's. No pipe: grep ends at the first match, and a longer list would fail in the pipe.
 owns() { # logical id, physical id
-  printf '%s\n' "$OWNED" | grep -qxF "$1	$2"
+  grep -qxF "$1	$2" <<<"$OWNED"
 }
 
-# Sets EXISTING_TABLE, EXISTING_IDENTITY_POOL and EXISTING_SENDER, which apply_stack hands to the template.
+# Sets EXISTING_TABLE, EXISTING_IDENTITY_POOL and EXISTING_SENDER, which apply_stack hands to the template, and FOUND_HASHES.
 adopt() {
   # What a rollback failed to delete, such as a table that is protected from deletion, is no longer the stack's.
   OWNED=
@@ -23,14 +23,71 @@ adopt() {
   refuse_clashes
 }
 
-adopt_table() {
-  EXISTING_TABLE=false
-  owns Users "$DDB_TABLE" && return
+# Whether the table is there. One with another key is no user table.
+find_table() {
   look aws dynamodb describe-table --table-name "$DDB_TABLE" --output text \
-    --query "join(',',Table.KeySchema[].AttributeName)" || return 0
+    --query "join(',',Table.KeySchema[].AttributeName)" || return 1
   [ "$FOUND" = email ] || fail "table $DDB_TABLE has another key than email: choose another DDB_TABLE in $CONFIG"
+}
+
+# The findings of a kind, a line each: what follows it, with commas for the tabs.
+findings() { # kind
+  printf '%s\n' "$FINDINGS" | awk -F '\t' -v kind="$1" '$1 == kind { sub(/^[^\t]*\t/, ""); gsub(/\t/, ", "); print }'
+}
+
+# Looks through the table, and says what is to be done about its keys. Sets FINDINGS, and FOUND_HASHES, the kinds of its hashes.
+look_through_table() {
+  build_tool user-table
+  FINDINGS=$("$TARGET/debug/user-table" look "$DDB_TABLE") || exit 1
+  FOUND_HASHES=$(findings hash | cut -d , -f 1 | tr '\n' ' ')
+  local moves
+  moves=$(findings move)
+  [ -z "$moves" ] ||
+    say "table $DDB_TABLE: $(printf '%s\n' "$moves" | wc -l | tr -d ' ') keys are addresses with capitals, and go under the address in lower case"
+  say_leftovers
+}
+
+# By name, because only the owner can decide: nothing of it is changed.
+say_leftovers() {
+  local keys
+  while IFS= read -r keys; do
+    [ -z "$keys" ] || say "table $DDB_TABLE: these keys are one address, and none of them is moved: $keys"
+  done <<<"$(findings collision)"
+  while IFS= read -r keys; do
+    [ -z "$keys" ] || say "table $DDB_TABLE: this key is no address, and its user cannot log in: $keys"
+  done <<<"$(findings unusable)"
+}
+
+# Moves what look_through_table found, now that the stack stands.
+move_keys() {
+  [ -n "$(findings move)" ] || return 0
+  FINDINGS=$("$TARGET/debug/user-table" move "$DDB_TABLE") || exit 1
+  say "table $DDB_TABLE: $(findings move | wc -l | tr -d ' ') keys are moved"
+  say_leftovers
+}
+
+# ./init.sh --dry-run: what would become of the keys of a table that is there, each by name. Changes nothing.
+say_what_would_move() {
+  FINDINGS='' FOUND_HASHES=''
+  if find_table; then
+    look_through_table
+    findings move | while IFS= read -r move; do say "table $DDB_TABLE: would be moved: $move"; done
+  else
+    say "table $DDB_TABLE: is not there yet"
+  fi
+  # shellcheck disable=SC2086 # a word for each
+  remember_hashes $FOUND_HASHES
+  [ -z "$FORMER_HASHES" ] || say "password hashes: every login would pay for $FORMER_HASHES as well, until their users have logged in"
+  say "nothing was changed"
+}
+
+adopt_table() {
+  EXISTING_TABLE=false FINDINGS='' FOUND_HASHES=''
+  owns Users "$DDB_TABLE" && return
+  find_table || return 0
   EXISTING_TABLE=true
   say "table $DDB_TABLE: was there before, and stays with its users"
+  look_through_table
 
   look aws dynamodb describe-time-to-live --table-name "$DDB_TABLE" --output text \
     --query "TimeToLiveDescription.[TimeToLiveStatus,AttributeName]" || FOUND=
@@ -117,11 +174,11 @@ refuse_clashes() {
   groups=$(aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX" --output text \
     --query 'logGroups[].[logGroupName]')
   while read -r name _; do
-    if ! owns "$name" "$FUNCTION_PREFIX$name" && printf '%s\n' "$existing" | grep -qxF "$FUNCTION_PREFIX$name"; then
+    if ! owns "$name" "$FUNCTION_PREFIX$name" && grep -qxF "$FUNCTION_PREFIX$name" <<<"$existing"; then
       clashes="$clashes function $FUNCTION_PREFIX$name,"
     fi
     if ! owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" &&
-      printf '%s\n' "$groups" | grep -qxF "/aws/lambda/$FUNCTION_PREFIX$name"; then
+      grep -qxF "/aws/lambda/$FUNCTION_PREFIX$name" <<<"$groups"; then
       clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
     fi
   done <<<"$FUNCTIONS"

@@ -156,9 +156,12 @@ for package in sys.argv[3:]:
 END
 }
 
-# --config FILE is the only option of both scripts.
-read_options() {
-  CONFIG=config.json
+# The options of both scripts: --config FILE, and one of each script's own.
+# shellcheck disable=SC2034 # the scripts look at OWN_OPTION
+read_options() { # the script's own option, and what was given...
+  local own=$1
+  shift
+  CONFIG=config.json OWN_OPTION=no
   while [ $# -gt 0 ]; do
     case $1 in
       --config)
@@ -166,7 +169,11 @@ read_options() {
         CONFIG=$2
         shift 2
         ;;
-      *) fail "unknown option $1; the only one is --config FILE" ;;
+      "$own")
+        OWN_OPTION=yes
+        shift
+        ;;
+      *) fail "unknown option $1; there are --config FILE and $own" ;;
     esac
   done
 }

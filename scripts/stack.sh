@@ -11,9 +11,10 @@ read_stack() {
   fi
 }
 
-# The status, a parameter or an output of the stack as it was last read; empty where there is none.
+# The status, a parameter or an output of the stack as it was last read; empty where there is none. No pipe: awk ends at the first,
+# and what writes into a pipe that is closed fails.
 of_stack() { # name
-  printf '%s\n' "$STACK_LINES" | awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }'
+  awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }' <<<"$STACK_LINES"
 }
 
 # Waits until nothing is under way, and reads the stack.
@@ -136,7 +137,26 @@ current_code() {
   while read -r name _; do printf '%sCode=%s\n' "$name" "$(of_stack "${name}Code")"; done <<<"$FUNCTIONS"
 }
 
-# Creates the stack or updates it with the settings, with what was there before it (EXISTING_...) and with these code keys.
+# Sets FORMER_HASHES, the kinds of password hashes that may remain in the table from before PASSWORD_HASH; apply_stack keeps them.
+# Refuses a lower cost. Those that were found in a table taken over are added.
+remember_hashes() { # kinds...
+  FORMER_HASHES=$(latchkey former "$CONFIG" "$(of_stack PasswordHash)" "$(of_stack PasswordHashRounds)" \
+    "$(of_stack FormerPasswordHashes)" "$*") || exit 1
+}
+
+# Drops the former kinds, where no account has such a hash any more.
+forget_hashes() {
+  local left
+  [ -n "$FORMER_HASHES" ] || return 0
+  build_tool user-table
+  left=$("$TARGET/debug/user-table" remaining "$DDB_TABLE" "$FORMER_HASHES") || exit 1
+  [ "$left" = 0 ] ||
+    fail "$left accounts still have a hash of $FORMER_HASHES: their owners have not logged in since; without --former-hashes-gone they stay hidden"
+  say "password hashes: none of $FORMER_HASHES is left"
+  FORMER_HASHES=
+}
+
+# Creates the stack or updates it with the settings, with what was there before it (EXISTING_..., FORMER_HASHES) and with these code keys.
 # Says "nothing to change" where it is so.
 apply_stack() { # NAMECode=key...
   local code_bucket key
@@ -154,7 +174,7 @@ apply_stack() { # NAMECode=key...
   fi
   prepare_keys
   # The parameters hold keys: they go by a file.
-  (umask 077 && latchkey parameters "$CONFIG" template.yaml "ExistingTable=$EXISTING_TABLE" \
+  (umask 077 && latchkey parameters "$CONFIG" template.yaml "FormerPasswordHashes=$FORMER_HASHES" "ExistingTable=$EXISTING_TABLE" \
     "ExistingIdentityPool=$EXISTING_IDENTITY_POOL" "ExistingSender=$EXISTING_SENDER" "$@" "${KEY_ARGUMENTS[@]}" \
     >"$PRIVATE/parameters.json") || exit 1
   # The endpoint of S3 with the bucket in the path: the local cloud understands no other form.

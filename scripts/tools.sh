@@ -76,6 +76,22 @@ end_tools() {
   fi
 }
 
+# The AWS SDK for JavaScript that the sample's own pages load, out of its package. tests/samples/README.md says why.
+need_sample_sdk() {
+  local version=2.3.7 sha256=a6e3c18cd808f3b650d0af6bdfea62a693119703949f6f7bb40e889d48f08ced folder=.local/sample-sdk file
+  file=$folder/aws-sdk-$version.min.js
+  [ ! -e "$file" ] || return 0
+  need npm "it comes with Node.js, see https://nodejs.org"
+  mkdir -p "$folder"
+  {
+    npm pack --silent --pack-destination "$folder" "aws-sdk@$version" >/dev/null &&
+      tar -xzf "$folder/aws-sdk-$version.tgz" -C "$folder" package/dist/aws-sdk.min.js 2>/dev/null
+  } ||
+    fail "the package aws-sdk $version could not be fetched with npm: the sample's own pages need it"
+  [ "$(sha256 <"$folder/package/dist/aws-sdk.min.js")" = $sha256 ] || fail "the package aws-sdk $version is not the one that is known"
+  mv "$folder/package/dist/aws-sdk.min.js" "$file"
+}
+
 # A port on which nothing listens.
 free_port() {
   python3 -c 'import socket; probe = socket.socket(); probe.bind(("127.0.0.1", 0)); print(probe.getsockname()[1])'

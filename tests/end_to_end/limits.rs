@@ -128,7 +128,7 @@ async fn a_password_that_others_would_try_first_is_refused_wherever_one_is_chose
     let fay = Account::verified(&service, "fay").await;
     let user = fay.authenticated(&service).await;
     let lost = fay.lose_password(&service).await;
-    for common in ["Password123", "qwertyuiop", &fay.email, "sample authentication 1"] {
+    for common in ["Password123", "87654321", "aaaaaaaa", "24.12.1985", &fay.email, "sample authentication 1"] {
         let sign_up = json!({ "email": fay.email, "password": common });
         assert_refused(&fay.guest.call("createUser", &sign_up).await, "created", "password_too_common");
         let change = json!({ "email": fay.email, "oldPassword": fay.password, "newPassword": common });

@@ -419,6 +419,31 @@ async fn a_token_that_was_changed_opens_nothing() {
     }
 }
 
+/// What a token says.
+fn claims(token: &str) -> Value {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+/// What a token of a login can be exchanged for ends 65 minutes after the login at the latest: five minutes of the token, and
+/// the hour that Cognito gives to credentials.
+#[tokio::test]
+async fn what_a_login_opens_ends_within_65_minutes() {
+    let service = Service::running();
+    let fay = Account::verified(&service, "fay").await;
+    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let answer = fay.log_in(&fay.password).await;
+    let said = claims(text(&answer, "token"));
+    let (issued, expires) = (said["iat"].as_u64().unwrap(), said["exp"].as_u64().unwrap());
+    assert_eq!(expires - issued, 300);
+    assert!(issued >= before, "a login gets a new token and not one that was kept");
+
+    let exchange = service.owner().cognito.get_credentials_for_identity().identity_id(text(&answer, "identityId"));
+    let credentials = exchange.logins("cognito-identity.amazonaws.com", text(&answer, "token")).send().await.unwrap();
+    let exchanged = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let end = u64::try_from(credentials.credentials.unwrap().expiration.unwrap().secs()).unwrap();
+    assert!(end > exchanged && end - exchanged <= 60 * 60, "credentials end {} s later", end - exchanged);
+}
+
 #[tokio::test]
 async fn a_token_that_has_expired_opens_nothing() {
     let service = Service::running();
@@ -434,9 +459,7 @@ async fn a_token_that_has_expired_opens_nothing() {
         .await
         .unwrap();
     let (identity, token) = (answer.identity_id.unwrap(), answer.token.unwrap());
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
-    let expires = UNIX_EPOCH + Duration::from_secs(claims["exp"].as_u64().unwrap());
+    let expires = UNIX_EPOCH + Duration::from_secs(claims(&token)["exp"].as_u64().unwrap());
     // Its life is what is tested: it has to pass.
     tokio::time::sleep(expires.duration_since(SystemTime::now()).unwrap_or_default()).await;
     assert_eq!(service.user(&identity, &token).await.err().as_deref(), Some("NotAuthorizedException"));

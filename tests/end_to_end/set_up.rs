@@ -92,7 +92,7 @@ async fn what_belongs_to_another_is_refused_before_anything_is_made() {
 }
 
 /// The table of the sample, with one user.
-async fn sample_table(owner: &Caller, table: &str, item: Item) {
+pub(crate) async fn sample_table(owner: &Caller, table: &str, item: Item) {
     let attribute = AttributeDefinition::builder().attribute_name("email").attribute_type(ScalarAttributeType::S);
     let key = KeySchemaElement::builder().attribute_name("email").key_type(KeyType::Hash);
     owner

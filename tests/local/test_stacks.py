@@ -1,6 +1,6 @@
 """How stacks fail, and what the scripts make of it: scripts/stack.sh and scripts/adopt.sh against the emulator.
 
-The functions of the scripts are called one by one, so nothing is built but tools/latchkey (target/debug/latchkey), which must be there.
+The functions of the scripts are called one by one, so nothing is built: target/debug must have latchkey and user-table.
 
     .local/venv/bin/python -m unittest discover -s tests/local -p test_stacks.py
 """
@@ -67,8 +67,8 @@ class ScriptTest(unittest.TestCase):
         )
         program = (
             "set -euo pipefail\n. scripts/common.sh\n. scripts/adopt.sh\n"
-            # What builds the tool is no part of these tests.
-            f"build_latchkey() {{ :; }}\nCONFIG={config}\nprepare\n{commands}"
+            # What builds the tools is no part of these tests.
+            f"build_latchkey() {{ :; }}\nbuild_tool() {{ :; }}\nCONFIG={config}\nprepare\n{commands}"
         )
         done = subprocess.run(
             ["bash", "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SCRIPT_LIMIT, check=False

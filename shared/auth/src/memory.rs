@@ -22,7 +22,7 @@ use calls::Calls;
 pub use clock::MemoryClock;
 pub use compromised::MemoryCompromised;
 use latchkey_keys::{KEY_BYTES, Key, KeyRing};
-use latchkey_salting::Scheme;
+use latchkey_salting::{Scheme, Schemes};
 pub use mailer::MemoryMailer;
 use std::cell::Cell;
 use throttle::Counts;
@@ -39,8 +39,8 @@ pub struct MemoryServices {
     pub compromised: MemoryCompromised,
     /// The clock.
     pub clock: MemoryClock,
-    /// The scheme for new hashes.
-    pub scheme: Scheme,
+    /// The scheme for new hashes, and the kinds that may remain.
+    pub schemes: Schemes,
     /// The policy for new passwords.
     pub policy: PasswordPolicy,
     /// The settings of sign-ups.
@@ -65,7 +65,7 @@ impl Default for MemoryServices {
             compromised: MemoryCompromised::default(),
             clock: MemoryClock::default(),
             // The quickest scheme there is.
-            scheme: Scheme::Argon2id,
+            schemes: Scheme::Argon2id.into(),
             policy: PasswordPolicy::default(),
             sign_up: SignUp { unverified_seconds: 7 * 24 * 60 * 60 },
             budgets: MailBudgets { sign_ups: 1_000, notices: 250 },
@@ -110,9 +110,9 @@ impl IssueToken for MemoryServices {
 }
 
 impl HashingScheme for MemoryServices {
-    fn hashing_scheme(&self) -> Scheme {
+    fn hashing_schemes(&self) -> &Schemes {
         self.calls.read(SettingsGroup::PasswordScheme);
-        self.scheme
+        &self.schemes
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod change_password;
 pub(crate) mod compromised;
 pub(crate) mod login;
 pub(crate) mod lost_password;
+mod pattern;
 pub mod policy;
 pub(crate) mod reset_password;
 
@@ -32,7 +33,7 @@ use crate::throttle::{
 };
 use crate::time::Timestamp;
 use futures_util::future::join;
-use latchkey_salting::{PasswordHash, SALT_BYTES, Scheme, StoredHash};
+use latchkey_salting::{PasswordHash, SALT_BYTES, Schemes, StoredHash};
 use serde::Serialize;
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
@@ -154,7 +155,7 @@ where
     // A known device has a limit of its own.
     let closed = device.is_none() && failures >= MOST_FAILURES;
     let stored = user.as_ref().map(|user| &user.password);
-    let matches = matches_hash(password, stored, services.hashing_scheme());
+    let matches = matches_hash(password, stored, services.hashing_schemes());
     let right = audit.step(Step::Check, matches).await?;
     match user {
         Some(user) if right && !closed => Ok(Ok(Proven { user, device })),
@@ -211,25 +212,19 @@ pub(crate) async fn hash_password<S: HashingScheme + Entropy>(
     off_the_event_loop(move || latchkey_salting::hash(&password, &salt, scheme)).await
 }
 
-/// Returns true if the password matches the stored hash. Without one, it is checked against a decoy in the same way, so that
-/// an unknown address takes as long as a known one.
+/// Returns true if the password matches the stored hash. Without one, it is checked against decoys in the same way, so that
+/// an unknown address takes as long as a known one, whichever kind of hash that has.
 pub(crate) async fn matches_hash(
     password: &Password,
     stored: Option<&StoredHash>,
-    scheme: Scheme,
+    schemes: &Schemes,
 ) -> Result<bool, Fault> {
-    let known = stored.is_some();
-    let stored = or_decoy(stored, scheme);
-    let bytes =
-        if stored.is_of_normalized() { password.normalized() } else { Zeroizing::new(password.0.as_bytes().to_vec()) };
-    let matches = off_the_event_loop(move || stored.matches(&bytes, scheme))
+    let normalized = stored.is_none_or(StoredHash::is_of_normalized);
+    let bytes = if normalized { password.normalized() } else { Zeroizing::new(password.0.as_bytes().to_vec()) };
+    let (stored, schemes) = (stored.cloned(), schemes.clone());
+    off_the_event_loop(move || schemes.check(stored.as_ref(), &bytes))
         .await?
-        .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))?;
-    Ok(matches && known)
-}
-
-fn or_decoy(stored: Option<&StoredHash>, scheme: Scheme) -> StoredHash {
-    stored.cloned().unwrap_or_else(|| StoredHash::decoy(scheme))
+        .map_err(|_malformed| Fault::Record(Cause::code("passwordHash")))
 }
 
 /// Runs slow work on a thread of its own, so that requests to other services continue in the meantime.
@@ -240,16 +235,17 @@ async fn off_the_event_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 #[cfg(test)]
 mod tests {
     use super::*;
+    use latchkey_salting::{FormerHash, Scheme};
     use std::cell::Cell;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// The quickest scheme, and a source of bytes that counts its calls.
-    struct Argon2(Cell<u8>);
+    struct Argon2(Cell<u8>, Schemes);
 
     impl HashingScheme for Argon2 {
-        fn hashing_scheme(&self) -> Scheme {
-            Scheme::Argon2id
+        fn hashing_schemes(&self) -> &Schemes {
+            &self.1
         }
     }
 
@@ -272,7 +268,7 @@ mod tests {
 
     #[test]
     fn two_hashes_of_one_password_have_nothing_in_common() {
-        let (password, services) = (Password::from("correct horse"), Argon2(Cell::new(0)));
+        let (password, services) = (Password::from("correct horse"), Argon2(Cell::new(0), Scheme::Argon2id.into()));
         run(async {
             let first = hash_password(&services, &password).await.unwrap();
             let second = hash_password(&services, &password).await.unwrap();
@@ -298,15 +294,20 @@ mod tests {
 
     #[test]
     fn a_password_for_no_account_is_checked_along_the_same_way_and_is_never_right() {
-        let scheme = Scheme::Argon2id;
         let password = Password::from("correct horse");
-        let threads = run(async {
-            assert_eq!(matches_hash(&password, None, scheme).await, Ok(false));
-        });
-        assert_eq!(threads, 1, "a hash is computed");
-        assert!(or_decoy(None, scheme) == StoredHash::decoy(scheme));
-        let stored = StoredHash::decoy(Scheme::default());
-        assert!(or_decoy(Some(&stored), scheme) == stored);
+        // With former hashes and without: `Schemes` counts what each check pays in its own tests.
+        let former = vec![FormerHash::Scheme(Scheme::Argon2id)];
+        for schemes in [Scheme::Argon2id.into(), Schemes::new(Scheme::default(), former)] {
+            let made = latchkey_salting::hash(b"correct horse", &[7; SALT_BYTES], Scheme::Argon2id);
+            let threads = |stored: Option<StoredHash>, right| {
+                run(async {
+                    assert_eq!(matches_hash(&password, stored.as_ref(), &schemes).await, Ok(right));
+                })
+            };
+            assert_eq!(threads(None, false), 1, "hashes are computed, one after the other");
+            assert_eq!(threads(Some(StoredHash::Encoded(made)), true), 1);
+            assert_eq!(threads(Some(StoredHash::decoy(schemes.current())), false), 1);
+        }
     }
 
     #[test]
@@ -315,7 +316,7 @@ mod tests {
         const DJANGO: &str = "pbkdf2_sha256$1000$seasalt$xHzmGcCyTRmAY682ODPe0Y0+b+ioc7liGqjbb4FYrf4=";
         let stored = StoredHash::Encoded(PasswordHash::from_stored(DJANGO.to_owned()));
         run(async {
-            let matches = async |text: &str| matches_hash(&text.into(), Some(&stored), Scheme::Argon2id).await;
+            let matches = async |text: &str| matches_hash(&text.into(), Some(&stored), &Scheme::Argon2id.into()).await;
             assert_eq!(matches("Zoe\u{308} likes tea").await, Ok(true));
             assert_eq!(matches("Zo\u{eb} likes tea").await, Ok(false));
         });

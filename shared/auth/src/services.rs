@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::mail::MailRequest;
 use crate::password::policy::PasswordPolicy;
 use crate::time::Timestamp;
-use latchkey_salting::{PasswordHash, Scheme, StoredHash};
+use latchkey_salting::{PasswordHash, Scheme, Schemes, StoredHash};
 use serde::Serialize;
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -169,8 +169,13 @@ pub trait Entropy {
 
 /// How the owner wants passwords to be hashed.
 pub trait HashingScheme {
+    /// The scheme for new hashes, and the kinds of hashes that may remain from before it.
+    fn hashing_schemes(&self) -> &Schemes;
+
     /// The scheme for new hashes, and the one that older hashes are renewed to.
-    fn hashing_scheme(&self) -> Scheme;
+    fn hashing_scheme(&self) -> Scheme {
+        self.hashing_schemes().current()
+    }
 }
 
 /// Which passwords the owner accepts.

@@ -14,13 +14,15 @@ pub struct CognitoIdentities {
     client: latchkey_aws::Client<Client>,
     pool: String,
     provider: String,
+    token_seconds: u32,
 }
 
 impl CognitoIdentities {
-    /// Creates the client of a pool, with the name of the developer provider.
+    /// Creates the client of a pool, with the name of the developer provider and the seconds that a token is valid. Cognito
+    /// gives tokens of 15 minutes unless told otherwise, and of 24 hours at most.
     #[must_use]
-    pub fn new(aws: &SdkConfig, pool: String, provider: String) -> Self {
-        Self { client: latchkey_aws::client(aws, Client::new), pool, provider }
+    pub fn new(aws: &SdkConfig, pool: String, provider: String, token_seconds: u32) -> Self {
+        Self { client: latchkey_aws::client(aws, Client::new), pool, provider, token_seconds }
     }
 
     /// Creates the client and opens this many connections ahead of the first call; nothing if there are none to open.
@@ -37,6 +39,7 @@ impl IssueToken for CognitoIdentities {
             .get_open_id_token_for_developer_identity()
             .identity_pool_id(&self.pool)
             .logins(&self.provider, user.as_str())
+            .token_duration(i64::from(self.token_seconds))
             .send()
             .await
             .map_err(|error| Fault::Identities(latchkey_aws::cause(&error)))?;

@@ -8,7 +8,7 @@ use latchkey_audit::AuditKeys;
 use latchkey_auth::delivery::MailBudgets;
 use latchkey_auth::{PasswordPolicy, SignUp};
 use latchkey_keys::KeyRing;
-use latchkey_salting::Scheme;
+use latchkey_salting::{FormerHash, InvalidScheme, Scheme, Schemes};
 use std::fmt;
 
 /// A setting is missing or invalid. The error does not quote the value.
@@ -53,6 +53,15 @@ impl<'a> Settings<'a> {
     /// The name by which the identity pool knows this service.
     pub fn developer_provider_name(&self) -> Result<String, InvalidSetting> {
         self.text("DEVELOPER_PROVIDER_NAME", "the developer provider name of the identity pool")
+    }
+
+    /// How many seconds an identity token is valid: `IDENTITY_TOKEN_SECONDS`, 60 to 86,400, which is the longest that Cognito
+    /// allows.
+    pub fn identity_token_seconds(&self) -> Result<u32, InvalidSetting> {
+        const INVALID: InvalidSetting =
+            InvalidSetting { key: "IDENTITY_TOKEN_SECONDS", expected: "a whole number from 60 to 86400" };
+        let seconds = self.get(INVALID.key).and_then(|text| text.parse().ok());
+        seconds.filter(|seconds| (60..=86_400).contains(seconds)).ok_or(INVALID)
     }
 
     /// The service name that appears in mail.
@@ -133,31 +142,34 @@ impl<'a> Settings<'a> {
         self.get(KEY).map(|_| self.page(KEY)).transpose()
     }
 
+    /// The scheme for new password hashes, and the kinds of hashes that may remain from before it.
+    pub fn password_schemes(&self) -> Result<Schemes, InvalidSetting> {
+        Ok(Schemes::new(self.password_scheme()?, self.former_password_hashes()?))
+    }
+
+    /// The kinds of hashes that may remain in the table from before the current scheme. The scripts keep the list as a parameter
+    /// of the stack; it is not a setting of `config.json`.
+    fn former_password_hashes(&self) -> Result<Vec<FormerHash>, InvalidSetting> {
+        const INVALID: InvalidSetting = InvalidSetting {
+            key: "FORMER_PASSWORD_HASHES",
+            expected: "kinds of password hashes such as pbkdf2-sha512:210000, with commas between them",
+        };
+        let list = self.get(INVALID.key).unwrap_or_default();
+        list.split_terminator(',').map(|kind| kind.parse().map_err(|_| INVALID)).collect()
+    }
+
     /// The scheme for new password hashes: `PASSWORD_HASH` with `PASSWORD_HASH_ROUNDS`.
-    pub fn password_scheme(&self) -> Result<Scheme, InvalidSetting> {
+    fn password_scheme(&self) -> Result<Scheme, InvalidSetting> {
         const HASH: InvalidSetting =
             InvalidSetting { key: "PASSWORD_HASH", expected: "pbkdf2-sha512, pbkdf2-sha256 or argon2id" };
-        let rounds = |floor, expected| {
-            let invalid = InvalidSetting { key: "PASSWORD_HASH_ROUNDS", expected };
-            self.get(invalid.key).map_or(Ok(floor), |text| text.parse().map_err(|_| invalid)).map(|n| (n, invalid))
+        const ROUNDS: InvalidSetting = InvalidSetting {
+            key: "PASSWORD_HASH_ROUNDS",
+            expected: "a whole number from 210000 to 20000000 for pbkdf2-sha512, from 600000 for pbkdf2-sha256, and left out \
+                       with argon2id",
         };
-        match self.get(HASH.key).as_deref() {
-            Some("pbkdf2-sha512") => {
-                let (rounds, invalid) =
-                    rounds(Scheme::PBKDF2_SHA512_FLOOR, "a whole number from 210000 to 20000000 for pbkdf2-sha512")?;
-                Scheme::pbkdf2_sha512(rounds).map_err(|_| invalid)
-            }
-            Some("pbkdf2-sha256") => {
-                let (rounds, invalid) =
-                    rounds(Scheme::PBKDF2_SHA256_FLOOR, "a whole number from 600000 to 20000000 for pbkdf2-sha256")?;
-                Scheme::pbkdf2_sha256(rounds).map_err(|_| invalid)
-            }
-            Some("argon2id") if self.get("PASSWORD_HASH_ROUNDS").is_some() => {
-                Err(InvalidSetting { key: "PASSWORD_HASH_ROUNDS", expected: "left out with argon2id" })
-            }
-            Some("argon2id") => Ok(Scheme::Argon2id),
-            None | Some(_) => Err(HASH),
-        }
+        let name = self.get(HASH.key).ok_or(HASH)?;
+        let rounds = self.get(ROUNDS.key).map(|text| text.parse().map_err(|_| ROUNDS)).transpose()?;
+        Scheme::named(&name, rounds).map_err(|error| if error == InvalidScheme::Name { HASH } else { ROUNDS })
     }
 
     /// How many seconds an unverified account is kept: `UNVERIFIED_DAYS`, 1 to 365.
@@ -239,6 +251,7 @@ mod tests {
         assert_eq!(settings.password_scheme(), Ok(Scheme::default()));
         assert_eq!(settings.password_min_length(), Ok(8));
         assert_eq!(settings.breached_passwords_url(), Ok(None));
+        assert_eq!(settings.identity_token_seconds(), Ok(300));
         assert_eq!(settings.reveal_accounts(), Ok(false));
         assert_eq!(settings.unverified_seconds(), Ok(7 * 24 * 60 * 60));
         // SES begins with 50,000 mails a day outside of the sandbox: this leaves a quarter of them to resets.
@@ -255,6 +268,7 @@ mod tests {
         // A default that went missing on the way is no reason to guess one.
         assert_eq!(with(&[]).password_scheme().unwrap_err().key, "PASSWORD_HASH");
         assert_eq!(with(&[]).password_min_length().unwrap_err().key, "PASSWORD_MIN_LENGTH");
+        assert_eq!(with(&[]).identity_token_seconds().unwrap_err().key, "IDENTITY_TOKEN_SECONDS");
         assert_eq!(with(&[]).reveal_accounts().unwrap_err().key, "REVEAL_ACCOUNTS");
         assert_eq!(with(&[]).unverified_seconds().unwrap_err().key, "UNVERIFIED_DAYS");
     }
@@ -272,11 +286,35 @@ mod tests {
     }
 
     #[test]
+    fn the_kinds_of_hashes_that_may_remain_are_read_from_their_list() {
+        let schemes = |list| {
+            let pairs = [("PASSWORD_HASH", "argon2id"), ("FORMER_PASSWORD_HASHES", list)];
+            with(&pairs).password_schemes().map(|schemes| schemes.former().to_vec())
+        };
+        assert_eq!(schemes(""), Ok(vec![]));
+        let sha512 = FormerHash::Scheme(Scheme::default());
+        assert_eq!(schemes("pbkdf2-sha512:210000"), Ok(vec![sha512]));
+        assert_eq!(schemes("lambdauth:128,pbkdf2-sha512:210000").map(|former| former.len()), Ok(2));
+        for wrong in ["md5", "pbkdf2-sha512", ",", "argon2id,,"] {
+            assert_eq!(schemes(wrong).unwrap_err().key, "FORMER_PASSWORD_HASHES", "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_minimum_length_below_eight_is_refused() {
         for wrong in ["7", "65", "-8", "eight"] {
             assert!(with(&[("PASSWORD_MIN_LENGTH", wrong)]).password_min_length().is_err(), "{wrong}");
         }
         assert_eq!(with(&[("PASSWORD_MIN_LENGTH", "15")]).password_min_length(), Ok(15));
+    }
+
+    #[test]
+    fn an_identity_token_lives_between_a_minute_and_a_day() {
+        let seconds = |text| with(&[("IDENTITY_TOKEN_SECONDS", text)]).identity_token_seconds().ok();
+        assert_eq!(
+            [seconds("59"), seconds("60"), seconds("86400"), seconds("86401")],
+            [None, Some(60), Some(86_400), None]
+        );
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The user table in DynamoDB, whose key is `email`.
 //!
 //! Every write is one conditional call, so that DynamoDB decides races. `record` describes the item of an account,
-//! `throttle` the items that count attempts. The outbox is a table of its own, which `outbox` describes.
+//! `throttle` the items that count attempts, `keys` what a sample may have left. The outbox is a table of its own, which `outbox`
+//! describes.
 //!
 //! The SDK retries requests that time out, so a write may be applied twice. Each non-idempotent write carries a unique
 //! marker; when its condition fails, a matching marker means our earlier attempt succeeded.
 
+mod keys;
 mod outbox;
 mod record;
 mod throttle;
@@ -16,6 +18,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+pub use keys::Moved;
 use latchkey_auth::services::{
     AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
     VerifyTry,

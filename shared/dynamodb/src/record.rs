@@ -1,6 +1,6 @@
 //! The item of an account.
 //!
-//! A legacy record is one that the SampleAuth sample of *AWS Lambda in Action* wrote.
+//! A legacy record is one that a sample wrote: SampleAuth of *AWS Lambda in Action*, or LambdAuth before it.
 //!
 //! | attribute | type | |
 //! |---|---|---|
@@ -135,11 +135,7 @@ pub(crate) fn write_imported(user: &ImportedUser) -> Item {
 
 /// Reads an item. An attribute of the wrong type is a fault that names the attribute.
 pub(crate) fn read(item: &Item, email: &Email) -> Result<User, Fault> {
-    let hash = string(item, "passwordHash")?.ok_or_else(|| damaged("passwordHash"))?;
-    let password = match string(item, "passwordSalt")? {
-        Some(salt) => StoredHash::Legacy(LegacyHash { hash, salt }),
-        None => StoredHash::Encoded(PasswordHash::from_stored(hash)),
-    };
+    let password = read_stored_hash(item)?;
     let verified = match item.get("verified") {
         Some(AttributeValue::Bool(verified)) => *verified,
         Some(_) => return Err(damaged("verified")),
@@ -170,6 +166,15 @@ fn whole(item: &Item, name: &'static str) -> Result<u32, Fault> {
         Some(AttributeValue::N(value)) => value.parse().map_err(|_| damaged(name)),
         Some(_) => Err(damaged(name)),
     }
+}
+
+/// Reads the password hash of an item.
+pub(crate) fn read_stored_hash(item: &Item) -> Result<StoredHash, Fault> {
+    let hash = string(item, "passwordHash")?.ok_or_else(|| damaged("passwordHash"))?;
+    Ok(match string(item, "passwordSalt")? {
+        Some(salt) => StoredHash::Legacy(LegacyHash { hash, salt }),
+        None => StoredHash::Encoded(PasswordHash::from_stored(hash)),
+    })
 }
 
 fn damaged(attribute: &'static str) -> Fault {

@@ -24,7 +24,7 @@ use latchkey_config::{InvalidSetting, Settings};
 use latchkey_dynamodb::{DynamoOutbox, DynamoUsers};
 use latchkey_keys::KeyRing;
 use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock, SystemEntropy};
-use latchkey_salting::{PasswordHash, Scheme, StoredHash};
+use latchkey_salting::{PasswordHash, Schemes, StoredHash};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -115,7 +115,7 @@ pub struct AwsServices<R> {
     identities: Option<CognitoIdentities>,
     /// Also `None` if the owner has not enabled the check.
     compromised_passwords: Option<RangeService>,
-    hashing_scheme: Option<Scheme>,
+    hashing_schemes: Option<Schemes>,
     password_policy: Option<PasswordPolicy>,
     sign_up: Option<SignUp>,
     device_keys: Option<KeyRing>,
@@ -146,7 +146,7 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
         };
         let identities = if const { R::NEEDS.identities.is_declared() } {
             let (pool, provider) = (settings.identity_pool_id()?, settings.developer_provider_name()?);
-            let identities = CognitoIdentities::new(&aws.sdk, pool, provider);
+            let identities = CognitoIdentities::new(&aws.sdk, pool, provider, settings.identity_token_seconds()?);
             warm_ups.extend(identities.warm_up(R::NEEDS.identities.warm_connections()));
             Some(identities)
         } else {
@@ -163,7 +163,7 @@ impl<R: Requirements> FromSettings for AwsServices<R> {
             outbox,
             identities,
             compromised_passwords,
-            hashing_scheme: reads(SettingsGroup::PasswordScheme).then(|| settings.password_scheme()).transpose()?,
+            hashing_schemes: reads(SettingsGroup::PasswordScheme).then(|| settings.password_schemes()).transpose()?,
             password_policy: reads(SettingsGroup::PasswordPolicy).then(|| settings.password_policy()).transpose()?,
             sign_up: reads(SettingsGroup::SignUp).then(|| settings.sign_up()).transpose()?,
             device_keys: reads(SettingsGroup::DeviceKeys).then(|| settings.device_keys()).transpose()?,
@@ -349,9 +349,9 @@ impl<R: Requirements> Entropy for AwsServices<R> {
 }
 
 impl<R: Requirements> HashingScheme for AwsServices<R> {
-    fn hashing_scheme(&self) -> Scheme {
+    fn hashing_schemes(&self) -> &Schemes {
         const { assert!(R::NEEDS.reads(SettingsGroup::PasswordScheme), "the operation does not declare the scheme") };
-        self.hashing_scheme.expect(BUILT)
+        self.hashing_schemes.as_ref().expect(BUILT)
     }
 }
 
@@ -388,7 +388,7 @@ mod tests {
     use super::*;
     use latchkey_auth::memory::MemoryServices;
     use latchkey_auth::{ChangePassword, Login};
-    use latchkey_salting::SALT_BYTES;
+    use latchkey_salting::{SALT_BYTES, Scheme};
     use serde_json::json;
 
     impl FromSettings for MemoryServices {

@@ -6,7 +6,7 @@ use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 /// A function with its cost, within bounds that a Lambda function can afford.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Function {
     Pbkdf2 { prf: Prf, rounds: u32 },
     Argon2 { algorithm: argon2::Algorithm, version: argon2::Version, cost: Argon2Cost },
@@ -24,7 +24,7 @@ pub(crate) enum Prf {
 
 impl Prf {
     /// The length of a block of output.
-    fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         match self {
             Self::Sha1 => 20,
             Self::Sha256 => 32,
@@ -109,6 +109,18 @@ impl Function {
         }
     }
 
+    /// Returns true if a hash of this length is of the scheme's own function and costs no more than one under the scheme.
+    pub(crate) fn fits(&self, output_bytes: usize, scheme: Scheme) -> bool {
+        match (self, scheme.function()) {
+            (Self::Pbkdf2 { prf, rounds }, Self::Pbkdf2 { prf: same, rounds: whole }) if *prf == same => {
+                let blocks = u64::try_from(output_bytes.div_ceil(prf.bytes())).unwrap_or(u64::MAX);
+                u64::from(*rounds).saturating_mul(blocks) <= u64::from(whole)
+            }
+            (own @ Self::Argon2 { .. }, other) => *own == other && output_bytes == scheme.output_bytes(),
+            _ => false,
+        }
+    }
+
     /// The rounds of the scheme's own function that remain until a check has cost as much as one under the scheme. `None` if
     /// the functions differ, since their costs cannot be compared.
     pub(crate) fn rounds_left(&self, output_bytes: usize, scheme: Scheme) -> Option<(Prf, u32)> {
@@ -125,7 +137,7 @@ impl Function {
     }
 }
 
-pub(crate) fn pbkdf2(prf: Prf, password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
+fn pbkdf2(prf: Prf, password: &[u8], salt: &[u8], rounds: u32, bytes: usize) -> Zeroizing<Vec<u8>> {
     let mut key = Zeroizing::new(vec![0; bytes]);
     match prf {
         Prf::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, rounds, &mut key),
@@ -135,7 +147,7 @@ pub(crate) fn pbkdf2(prf: Prf, password: &[u8], salt: &[u8], rounds: u32, bytes:
     key
 }
 
-pub(crate) fn argon2(
+fn argon2(
     algorithm: argon2::Algorithm,
     version: argon2::Version,
     password: &[u8],
@@ -161,14 +173,15 @@ fn bcrypt(cost: u32, password: &[u8], salt: &[u8], bytes: usize) -> Option<Zeroi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LegacyHash;
+    use crate::LegacyForm;
 
     #[test]
     fn a_cheap_hash_of_the_schemes_own_function_leaves_the_rest_of_its_rounds() {
         let scheme = Scheme::default();
         let of = |prf, rounds| Function::Pbkdf2 { prf, rounds };
         // Eight blocks of 64 bytes, 4,096 rounds each.
-        assert_eq!(LegacyHash::function().rounds_left(LegacyHash::BYTES, scheme), Some((Prf::Sha512, 177_232)));
+        let legacy = LegacyForm::SampleAuth;
+        assert_eq!(legacy.function().rounds_left(legacy.bytes(), scheme), Some((Prf::Sha512, 177_232)));
         assert_eq!(of(Prf::Sha512, 10_000).rounds_left(32, scheme), Some((Prf::Sha512, 200_000)));
         assert_eq!(of(Prf::Sha512, 210_000).rounds_left(64, scheme), None);
         assert_eq!(of(Prf::Sha512, 20_000_000).rounds_left(4_096, scheme), None);

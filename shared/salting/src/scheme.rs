@@ -1,6 +1,7 @@
 //! The schemes for new password hashes, with their floors.
 
-use crate::function::{Argon2Cost, Prf, argon2, pbkdf2};
+use crate::forms::{ARGON2ID, PBKDF2_SHA256, PBKDF2_SHA512};
+use crate::function::{Argon2Cost, Function, Prf};
 use zeroize::Zeroizing;
 
 /// A key derivation function with its cost.
@@ -28,6 +29,20 @@ pub struct RoundsOutOfRange {
     pub floor: u32,
 }
 
+/// A name and a number of rounds make no scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidScheme {
+    /// There is no such function.
+    #[error("not one of pbkdf2-sha512, pbkdf2-sha256 and argon2id")]
+    Name,
+    /// The rounds are out of range.
+    #[error(transparent)]
+    Rounds(#[from] RoundsOutOfRange),
+    /// Argon2id has no rounds to choose.
+    #[error("argon2id takes no rounds")]
+    NoRounds,
+}
+
 /// Argon2id's memory in KiB, passes and lanes: OWASP's second choice, the smallest that it lists
 /// with two passes.
 pub(crate) const ARGON2ID_COST: Argon2Cost = (19 * 1024, 2, 1);
@@ -51,6 +66,54 @@ impl Scheme {
         Rounds::within(rounds, Self::PBKDF2_SHA256_FLOOR).map(Self::Pbkdf2Sha256)
     }
 
+    /// The scheme of this name, as `PASSWORD_HASH` has it, with this many rounds; with the fewest that are accepted if not told.
+    pub fn named(name: &str, rounds: Option<u32>) -> Result<Self, InvalidScheme> {
+        match (name, rounds) {
+            (PBKDF2_SHA512, rounds) => Ok(Self::pbkdf2_sha512(rounds.unwrap_or(Self::PBKDF2_SHA512_FLOOR))?),
+            (PBKDF2_SHA256, rounds) => Ok(Self::pbkdf2_sha256(rounds.unwrap_or(Self::PBKDF2_SHA256_FLOOR))?),
+            (ARGON2ID, None) => Ok(Self::Argon2id),
+            (ARGON2ID, Some(_)) => Err(InvalidScheme::NoRounds),
+            _ => Err(InvalidScheme::Name),
+        }
+    }
+
+    /// The name of the function, as `PASSWORD_HASH` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pbkdf2Sha512(_) => PBKDF2_SHA512,
+            Self::Pbkdf2Sha256(_) => PBKDF2_SHA256,
+            Self::Argon2id => ARGON2ID,
+        }
+    }
+
+    /// The rounds of PBKDF2.
+    #[must_use]
+    pub fn rounds(self) -> Option<Rounds> {
+        match self {
+            Self::Pbkdf2Sha512(rounds) | Self::Pbkdf2Sha256(rounds) => Some(rounds),
+            Self::Argon2id => None,
+        }
+    }
+
+    /// Returns true if the other scheme is the same function with at least as many rounds.
+    #[must_use]
+    pub fn is_covered_by(self, other: Self) -> bool {
+        self.name() == other.name() && self.rounds() <= other.rounds()
+    }
+
+    pub(crate) fn function(self) -> Function {
+        match self {
+            Self::Pbkdf2Sha512(Rounds(rounds)) => Function::Pbkdf2 { prf: Prf::Sha512, rounds },
+            Self::Pbkdf2Sha256(Rounds(rounds)) => Function::Pbkdf2 { prf: Prf::Sha256, rounds },
+            Self::Argon2id => Function::Argon2 {
+                algorithm: argon2::Algorithm::Argon2id,
+                version: argon2::Version::V0x13,
+                cost: ARGON2ID_COST,
+            },
+        }
+    }
+
     /// The length of a new hash in bytes.
     pub(crate) fn output_bytes(self) -> usize {
         match self {
@@ -61,16 +124,8 @@ impl Scheme {
 
     /// Runs the derivation. The result is the secret part of a PHC string.
     pub(crate) fn derive(self, password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
-        let bytes = self.output_bytes();
-        match self {
-            Self::Pbkdf2Sha512(Rounds(rounds)) => pbkdf2(Prf::Sha512, password, salt, rounds, bytes),
-            Self::Pbkdf2Sha256(Rounds(rounds)) => pbkdf2(Prf::Sha256, password, salt, rounds, bytes),
-            Self::Argon2id => {
-                let (algorithm, version) = (argon2::Algorithm::Argon2id, argon2::Version::V0x13);
-                argon2(algorithm, version, password, salt, ARGON2ID_COST, bytes)
-                    .expect("the cost, a 16-byte salt and 32 bytes of output are within Argon2's limits")
-            }
-        }
+        let derived = self.function().derive(password, salt, self.output_bytes());
+        derived.expect("a scheme's cost, a 16-byte salt and its length of output are within the limits of its function")
     }
 }
 

@@ -1,13 +1,11 @@
 //! Password hashes as they are stored.
 
-use crate::forms::{ARGON2ID, PBKDF2_SHA256, PBKDF2_SHA512, Parsed};
-use crate::function::pbkdf2;
+use crate::forms::Parsed;
+use crate::function::{Function, Prf};
 use crate::scheme::{ARGON2ID_COST, Scheme};
-use crate::{LegacyHash, SALT_BYTES};
+use crate::{FormerHash, LegacyHash, SALT_BYTES, Schemes};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use std::fmt;
-use std::hint::black_box;
-use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A password hash in one text: a PHC string of Latchkey's own, or the form of another system.
@@ -54,6 +52,11 @@ impl PasswordHash {
     pub fn is_known(&self) -> bool {
         Parsed::parse(&self.0).is_some()
     }
+
+    /// The function, the salt and the output. `None` if the form is unknown.
+    pub(crate) fn derivation(&self) -> Option<(Function, Vec<u8>, Zeroizing<Vec<u8>>)> {
+        Parsed::parse(&self.0).map(|Parsed { function, salt, output, .. }| (function, salt, output))
+    }
 }
 
 impl StoredHash {
@@ -74,24 +77,26 @@ impl StoredHash {
         }
     }
 
-    /// Returns true if the password matches this hash. Compares in constant time. If the hash has the scheme's own function
-    /// with fewer rounds, the remaining rounds are run as well, so that the time does not distinguish an old hash from a new
-    /// one, or from a [decoy](Self::decoy).
+    /// Returns true if the password matches this hash, where no kind of hash remains from before the scheme: see
+    /// [`Schemes::check`].
     pub fn matches(&self, password: &[u8], scheme: Scheme) -> Result<bool, Malformed> {
-        let (matches, left) = match self {
-            Self::Encoded(hash) => {
-                let Parsed { function, salt, output, .. } = Parsed::parse(hash.as_str()).ok_or(Malformed)?;
-                let derived = function.derive(password, &salt, output.len()).ok_or(Malformed)?;
-                (derived.ct_eq(&output).into(), function.rounds_left(output.len(), scheme))
-            }
-            Self::Legacy(hash) => {
-                (hash.matches(password), LegacyHash::function().rounds_left(LegacyHash::BYTES, scheme))
-            }
+        Schemes::from(scheme).check(Some(self), password)
+    }
+
+    /// The kind of hash that this is, if it is one that Latchkey or a sample makes.
+    #[must_use]
+    pub fn kind(&self) -> Option<FormerHash> {
+        let own = match self {
+            Self::Legacy(hash) => return hash.form().map(FormerHash::Legacy),
+            Self::Encoded(hash) => Parsed::parse(hash.as_str()).filter(|parsed| parsed.normalized)?,
         };
-        if let Some((prf, rounds)) = left {
-            black_box(pbkdf2(prf, password, &[0; SALT_BYTES], rounds, scheme.output_bytes()));
-        }
-        Ok(matches)
+        let scheme = match own.function {
+            Function::Pbkdf2 { prf: Prf::Sha512, rounds } => Scheme::pbkdf2_sha512(rounds).ok()?,
+            Function::Pbkdf2 { prf: Prf::Sha256, rounds } => Scheme::pbkdf2_sha256(rounds).ok()?,
+            _ => Scheme::Argon2id,
+        };
+        (scheme.function() == own.function && scheme.output_bytes() == own.output.len())
+            .then_some(FormerHash::Scheme(scheme))
     }
 
     /// Returns true if a new hash would be better, because this one has another function, another form or a lower cost. The
@@ -108,16 +113,14 @@ impl StoredHash {
 
 /// Writes a derived key as a PHC string.
 pub(crate) fn encode(scheme: Scheme, salt: &[u8], key: &[u8]) -> PasswordHash {
-    let parameters = match scheme {
-        Scheme::Pbkdf2Sha512(rounds) => format!("{PBKDF2_SHA512}$i={},l={}", rounds.get(), key.len()),
-        Scheme::Pbkdf2Sha256(rounds) => format!("{PBKDF2_SHA256}$i={},l={}", rounds.get(), key.len()),
-        Scheme::Argon2id => {
-            let (memory, passes, lanes) = ARGON2ID_COST;
-            format!("{ARGON2ID}$v=19$m={memory},t={passes},p={lanes}")
-        }
+    let parameters = if let Some(rounds) = scheme.rounds() {
+        format!("i={},l={}", rounds.get(), key.len())
+    } else {
+        let (memory, passes, lanes) = ARGON2ID_COST;
+        format!("v=19$m={memory},t={passes},p={lanes}")
     };
     // Base64 in PHC strings has no padding.
     let salt = BASE64_STANDARD_NO_PAD.encode(salt);
     let key = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(key));
-    PasswordHash(format!("${parameters}${salt}${}", *key))
+    PasswordHash(format!("${}${parameters}${salt}${}", scheme.name(), *key))
 }

@@ -4,7 +4,10 @@
 //! PBKDF2 ones from OpenSSL (Python's `hashlib.pbkdf2_hmac`), the Argon2id one from the reference
 //! implementation (`argon2-cffi`), the legacy hash from Node.js's `crypto.pbkdf2`, which is what the SampleAuth sample calls.
 
-use latchkey_salting::{LegacyHash, PasswordHash, SALT_BYTES, Scheme, StoredHash, hash};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use latchkey_salting::{
+    FormerHash, LegacyForm, LegacyHash, PasswordHash, SALT_BYTES, Scheme, Schemes, StoredHash, hash,
+};
 use proptest::prelude::*;
 
 const PASSWORD: &[u8] = "correct horse é".as_bytes();
@@ -61,9 +64,64 @@ fn a_hash_verifies_with_its_password_and_with_no_other() {
 
 #[test]
 fn a_legacy_hash_verifies() {
-    assert!(legacy().matches(b"wonderland"));
-    assert!(!legacy().matches(b"wonderlanD"));
-    assert!(!LegacyHash { salt: "other".to_owned(), hash: legacy().hash.clone() }.matches(b"wonderland"));
+    let matches = |hash: LegacyHash, password: &[u8]| StoredHash::Legacy(hash).matches(password, Scheme::default());
+    assert_eq!(matches(legacy(), b"wonderland"), Ok(true));
+    assert_eq!(matches(legacy(), b"wonderlanD"), Ok(false));
+    let other_salt = LegacyHash { salt: "other".to_owned(), hash: legacy().hash.clone() };
+    assert_eq!(matches(other_salt, b"wonderland"), Ok(false));
+}
+
+/// Made by the very code of the LambdAuth sample; see `lambdauth_records.md`.
+#[test]
+fn a_hash_of_the_older_sample_verifies_at_its_stored_length() {
+    let records: Vec<_> = include_str!("lambdauth_records.txt").lines().collect();
+    assert_eq!(records.len(), 4);
+    for record in records {
+        let [_, password, bytes, salt, hash, _] = record.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{record}")
+        };
+        let hash = LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() };
+        let bytes: usize = bytes.parse().expect("a number");
+        assert_eq!(hash.form().map(LegacyForm::bytes), Some(bytes));
+        // A hash of the newer sample's length is read as the older one's only where its owner has such.
+        let former = vec![FormerHash::Legacy(LegacyForm::LambdAuth { bytes })];
+        for schemes in [Schemes::default(), Schemes::new(Scheme::default(), former)] {
+            let expected = bytes != 512 || !schemes.former().is_empty();
+            let stored = StoredHash::Legacy(hash.clone());
+            assert_eq!(schemes.check(Some(&stored), password.as_bytes()), Ok(expected), "{bytes} bytes");
+            assert_eq!(schemes.check(Some(&stored), format!("{password}x").as_bytes()), Ok(false), "{bytes} bytes");
+            assert!(stored.needs_renewal(Scheme::default()));
+            assert!(!stored.is_of_normalized());
+        }
+    }
+}
+
+/// Made by `lib/cryptoUtils.js` of the newer sample with Node.js 4.9.1: its `init.sh` deploys to the runtime nodejs4.3.
+#[test]
+fn a_legacy_password_beyond_ascii_verifies_as_either_runtime_of_the_samples_hashed_it() {
+    let (salt, hash) = include_str!("sample_vector_node4.txt").trim().split_once('\n').expect("two lines");
+    let by_node_4 = StoredHash::Legacy(LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() });
+    let check = |password: &str| by_node_4.matches(password.as_bytes(), Scheme::default());
+    assert_eq!(check("Zo\u{eb} likes \u{142}emon tea"), Ok(true));
+    assert_eq!(check("Zoe likes lemon tea"), Ok(false));
+    // By `hashlib` of Python: PBKDF2-HMAC-SHA-512 of the UTF-8 of the password, as Node.js has taken it since version 6.
+    let by_node_6 = StoredHash::Legacy(LegacyHash {
+        hash: include_str!("sample_vector_utf8.txt").trim().to_owned(),
+        salt: "c2FsdA==".to_owned(),
+    });
+    let check = |password: &str| by_node_6.matches(password.as_bytes(), Scheme::default());
+    assert_eq!(check("Zo\u{eb} likes \u{142}emon tea"), Ok(true));
+    assert_eq!(check("Zoe likes lemon tea"), Ok(false));
+}
+
+#[test]
+fn a_legacy_hash_that_is_damaged_is_an_error_and_no_match() {
+    let short = BASE64_STANDARD.encode([0; 15]);
+    for (hash, salt) in [("", "salt"), ("!", "salt"), (short.as_str(), "salt"), (legacy().hash.as_str(), "")] {
+        let hash = LegacyHash { hash: hash.to_owned(), salt: salt.to_owned() };
+        assert_eq!(hash.form(), None);
+        assert!(StoredHash::Legacy(hash).matches(b"", Scheme::default()).is_err());
+    }
 }
 
 #[test]

@@ -66,9 +66,9 @@ impl Line {
         let email = Email::parse(&email).map_err(|_| Refusal::Email)?;
         let name = name.as_deref().map(Name::parse).transpose().map_err(|_| Refusal::Name)?.flatten();
         let password = if let Some(salt) = salt {
-            // Only legacy records, of the SampleAuth sample, store the salt separately.
+            // Only legacy records, of the samples, store the salt separately.
             let legacy = LegacyHash { hash, salt };
-            legacy.is_whole().then_some(StoredHash::Legacy(legacy))
+            legacy.form().is_some().then_some(StoredHash::Legacy(legacy))
         } else {
             let hash = PasswordHash::from_stored(hash);
             hash.is_known().then_some(StoredHash::Encoded(hash))

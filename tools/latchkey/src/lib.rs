@@ -4,6 +4,7 @@
 pub mod audit;
 mod check;
 mod effective;
+mod former;
 mod functions;
 mod parameters;
 pub mod ring;
@@ -15,6 +16,7 @@ mod write;
 
 pub use check::{Problem, check};
 pub use effective::{effective, shell};
+pub use former::{Deployed, former};
 pub use functions::{Caller, Function, KeyKind, functions};
 pub use parameters::parameters;
 pub use settings::{Setting, settings};

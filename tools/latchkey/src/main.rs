@@ -10,6 +10,8 @@
 //! - `ring first`, `ring begin FILE`, `ring complete FILE`, `ring drop FILE`: the next keys of a ring, with random bytes from
 //!   standard input; `ring ids FILE`: its identifiers
 //! - `readers KIND`: a line for each function that has the keys of this kind: its name in the stack
+//! - `former FILE HASH ROUNDS FORMER [FOUND]`: which kinds of password hashes may remain in the table, given the stack's
+//!   parameters `PasswordHash`, `PasswordHashRounds` and `FormerPasswordHashes`, and what was found in a table taken over
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
@@ -24,7 +26,7 @@ use zeroize::Zeroizing;
 const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=VALUE..., \
     latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
-    latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+    latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
 type Lines = Vec<String>;
@@ -41,6 +43,10 @@ fn main() -> ExitCode {
         ["parameters", file, template, given @ ..] => parameters(file, template, given),
         ["ring", step, files @ ..] => keys(step, files),
         ["readers", kind] => readers(kind),
+        ["former", file, hash, rounds, former] => self::former(file, latchkey::Deployed { hash, rounds, former }, ""),
+        ["former", file, hash, rounds, former, found] => {
+            self::former(file, latchkey::Deployed { hash, rounds, former }, found)
+        }
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -57,12 +63,19 @@ fn main() -> ExitCode {
 }
 
 fn check(file: &str) -> Result<Map<String, Value>, Lines> {
-    let config = latchkey::check(&read(file)?)
-        .map_err(|problems| problems.into_iter().map(|problem| format!("{file}: {problem}")).collect::<Vec<_>>())?;
+    let config = check_quietly(file)?;
     if config.contains_key("CRYPTO_BYTE_SIZE") {
-        let _ = writeln!(stderr(), "{file}: CRYPTO_BYTE_SIZE is ignored; tokens have 32 random bytes");
+        let _ = writeln!(
+            stderr(),
+            "{file}: CRYPTO_BYTE_SIZE is ignored for what is new; 512 says that old hashes of this length are LambdAuth's"
+        );
     }
     Ok(config)
+}
+
+fn check_quietly(file: &str) -> Result<Map<String, Value>, Lines> {
+    latchkey::check(&read(file)?)
+        .map_err(|problems| problems.into_iter().map(|problem| format!("{file}: {problem}")).collect())
 }
 
 fn write(file: &str, pairs: &[&str]) -> Result<(), Lines> {
@@ -123,6 +136,11 @@ fn readers(kind: &str) -> Result<(), Lines> {
     let kind = known.ok_or_else(|| vec![USAGE.to_owned()])?;
     let readers = latchkey::functions().iter().filter(|function| function.has_key(kind));
     print(&readers.map(|function| function.resource() + "\n").collect::<String>())
+}
+
+fn former(file: &str, deployed: latchkey::Deployed<'_>, found: &str) -> Result<(), Lines> {
+    let former = latchkey::former(&check_quietly(file)?, deployed, found);
+    print(&(former.map_err(|problem| vec![format!("{file}: {problem}")])? + "\n"))
 }
 
 fn generate() -> Result<(), Lines> {

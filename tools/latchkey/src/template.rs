@@ -64,6 +64,9 @@ fn resources(function: &Function) -> String {
         let reference = latchkey.parameter.as_ref().map(|parameter| format!("!Ref {parameter}"));
         format!("{}: {}\n", setting.key, reference.or_else(|| latchkey.value.clone()).unwrap_or_default())
     });
+    // Whoever hashes passwords knows which hashes may remain from before.
+    let hashes = settings().iter().any(|setting| setting.key == "PASSWORD_HASH" && setting.is_read_by(function));
+    let former = hashes.then(|| "FORMER_PASSWORD_HASHES: !Ref FormerPasswordHashes\n".to_owned());
     let names = OF_STATEMENTS.iter().filter(|(statement, ..)| function.allow.contains_key(*statement));
     let names = names.map(|(_, variable, value)| format!("{variable}: {value}\n"));
     let part = words(FUNCTION, function);
@@ -72,7 +75,7 @@ fn resources(function: &Function) -> String {
         &[
             ("concurrency", concurrency(function)),
             ("keys", keys(function)),
-            ("variables", variables.chain(names).collect()),
+            ("variables", variables.chain(former).chain(names).collect()),
             ("statements", statements(function)),
         ],
     );

@@ -73,7 +73,7 @@ where
                 VerifyTry::WornOut => return Ok(worn_out(audit)),
                 VerifyTry::LostRace => return Ok(lost_race(audit)),
             }
-            let matches = matches_hash(&password, Some(&user.password), services.hashing_scheme());
+            let matches = matches_hash(&password, Some(&user.password), services.hashing_schemes());
             if !audit.step(Step::Check, matches).await? {
                 audit.detail(AuditDetail::WrongPassword);
                 return Ok(Outcome::refused(Reason::InvalidCredentials));

@@ -1,7 +1,8 @@
-//! Passwords that everybody would try: common ones, and those made of what is known about the account.
+//! Passwords that everybody would try: common ones, patterns, and those made of what is known about the account.
 //!
 //! OWASP ASVS 5.0, 6.2.4 (common ones) and 6.2.11 (context); NIST SP 800-63B-4, 3.1.1.2.
 
+use super::pattern::is_made_of_patterns;
 use crate::account::email::Email;
 
 /// One password per line, in lower case, sorted by bytes; see `data/README.txt`.
@@ -16,7 +17,9 @@ const WORD_CHARS: usize = 3;
 /// Returns true if a normalized password is one of the first that anybody would try for this account.
 pub(super) fn is_blocked(password: &str, email: &Email, service: &str) -> bool {
     let lower = password.to_lowercase();
-    is_common(&lower) || is_made_of_context(&lower, email.as_str(), &service.to_lowercase())
+    is_common(&lower)
+        || is_made_of_patterns(&lower)
+        || is_made_of_context(&lower, email.as_str(), &service.to_lowercase())
 }
 
 /// A binary search in the text itself, so that a start does not have to build anything.
@@ -62,7 +65,7 @@ mod tests {
     #[test]
     fn the_list_is_long_sorted_and_of_lower_case() {
         let lines: Vec<_> = COMMON.lines().collect();
-        assert!(lines.len() >= 10_000, "{}", lines.len());
+        assert!(lines.len() >= 20_000, "{}", lines.len());
         assert!(lines.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(lines.iter().all(|line| line.len() >= 8 && *line == line.to_lowercase()));
     }
@@ -84,6 +87,19 @@ mod tests {
         assert!(blocked("PassWord1"));
         assert!(blocked("QWERTYUIOP"));
         assert!(!blocked("a lane of poplars"));
+    }
+
+    #[test]
+    fn what_newer_lists_hold_is_blocked_and_so_is_a_pattern() {
+        // Among the first of Django's list, of zxcvbn-ts's, and of SecLists' of 2025; none was in zxcvbn's of 2017.
+        for common in
+            ["homelesspa", "zag12wsx", "linkedin", "LoveLove", "johnjohn", "Aa@123456", "bismillah", "turktelekom"]
+        {
+            assert!(blocked(common), "{common}");
+        }
+        for pattern in ["aaaaaaaa", "87654321", "Qwertzui", "24.12.1985"] {
+            assert!(blocked(pattern), "{pattern}");
+        }
     }
 
     #[test]
