@@ -7,12 +7,16 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, lambda_qualifier, ses_identity, stack_deletions, transport
+from . import (
+    developer_identity, lambda_qualifier, public_access, ses_identity, ses_rules, stack_deletions, transport,
+)
 
 developer_identity.install()
 ses_identity.install()
+ses_rules.install()
 lambda_qualifier.install()
 transport.install()
 stack_deletions.install()
+public_access.install()
 del sys.argv[1:]
 app.main()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -55,14 +56,14 @@ class ScriptTest(unittest.TestCase):
             "EXTERNAL_NAME": "Test", "EMAIL_SOURCE": f"{self.name}@example.com", "FUNCTION_PREFIX": self.name,
         }
 
-    def script(self, commands, first=None):
+    def script(self, commands, first=None, host="127.0.0.1"):
         """Runs commands after the scripts' own; the exit status, what was printed, and the complaint."""
         config = self.folder / f"{self.name}.json"
         config.write_text(json.dumps(self.settings))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LATCHKEY_"))}
         path = f"{Path(sys.executable).parent}:{environment['PATH']}"
         environment.update(
-            PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint,
+            PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint.replace("127.0.0.1", host),
             AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION,
         )
         program = (
@@ -216,6 +217,197 @@ class Values(ScriptTest):
         program.chmod(0o700)
         printed = self.succeed('look aws sts get-caller-identity --query Account --output text; echo "[$FOUND]"', first=folder)
         self.assertEqual(printed, f"[{ACCOUNT}]\n")
+
+
+# init.sh without what it builds.
+SET_UP = """
+clear_failed_stack
+adopt
+remember_hashes $FOUND_HASHES
+apply_stack $(current_code)
+"""
+
+
+class PublicAccess(ScriptTest):
+    """Number 7: an account that refuses public policies."""
+
+    def block(self):
+        """Sets the account's block, until the test ends."""
+        control = self.control()
+        control.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
+        self.addCleanup(control.delete_public_access_block, AccountId=ACCOUNT)
+
+    def control(self):
+        return self.emulator.client("s3control", inject_host_prefix=False)
+
+    def cli(self):
+        """A folder with an AWS CLI that finds the account's host of S3 Control, which no resolver here knows."""
+        folder = self.folder / "resolving"
+        folder.mkdir(exist_ok=True)
+        program = folder / "aws"
+        program.write_text(
+            f"#!{sys.executable}\nimport socket, sys\nlook_up = socket.getaddrinfo\n"
+            "def resolve(host, *rest, **options):\n"
+            "    return look_up('127.0.0.1' if str(host).endswith('.localhost') else host, *rest, **options)\n"
+            "socket.getaddrinfo = resolve\n"
+            "from awscli.clidriver import main\nsys.exit(main())\n"
+        )
+        program.chmod(0o700)
+        return folder
+
+    def test_the_accounts_block_is_said_before_anything_is_made(self):
+        self.block()
+        complaint = self.refuse("adopt", first=self.cli(), host="localhost")
+        self.assertIn(f"account {ACCOUNT} blocks public access to all its buckets", complaint)
+        self.assertEqual(self.status(), "NONE")
+
+    def test_without_a_block_nothing_is_said(self):
+        self.assertNotIn("blocks public access", self.succeed("adopt", first=self.cli(), host="localhost"))
+
+    def test_whoever_may_not_read_the_block_learns_it_from_the_stack(self):
+        self.block()
+        # The name of the host is not found: as good as a refusal.
+        complaint = self.refuse(SET_UP)
+        self.assertIn("SitePolicy", complaint)
+        self.assertIn("Access Denied", complaint)
+
+
+class Sender(ScriptTest):
+    """Number 8: a sender that is not verified gets a new link."""
+
+    def mails(self):
+        """How often AWS asked the sender to open a link."""
+        with urllib.request.urlopen(f"{self.emulator.endpoint}/_ministack/ses/messages", timeout=30) as answer:
+            listed = json.load(answer)
+        messages = listed if isinstance(listed, list) else listed["messages"]
+        return sum(self.settings["EMAIL_SOURCE"] in json.dumps(mail) for mail in messages)
+
+    def sender(self, tag=""):
+        self.settings["EMAIL_SOURCE"] = f"{self.name}{tag}@{self.name}.example.com"
+        return self.settings["EMAIL_SOURCE"]
+
+    def adopt(self):
+        return self.succeed('OWNED= ; adopt_sender; echo "existing $EXISTING_SENDER"')
+
+    def test_a_sender_that_waits_or_failed_gets_another_link(self):
+        ses = self.emulator.client("ses")
+        for tag, state in (("+pending", "Pending"), ("+failed", "Failed")):
+            address = self.sender(tag)
+            ses.verify_email_identity(EmailAddress=address)
+            attributes = ses.get_identity_verification_attributes(Identities=[address])["VerificationAttributes"]
+            self.assertEqual(attributes[address]["VerificationStatus"], state)
+            sent = self.mails()
+            printed = self.adopt()
+            self.assertIn(f"sender {address}: SES knows it, but it is not verified; AWS sends it a new link", printed)
+            self.assertIn("existing true", printed)
+            self.assertEqual(self.mails(), sent + 1)
+
+    def test_a_verified_sender_gets_none(self):
+        address = self.sender()
+        self.emulator.client("ses").verify_email_identity(EmailAddress=address)
+        sent = self.mails()
+        printed = self.adopt()
+        self.assertIn(f"sender {address}: SES knows it already", printed)
+        self.assertIn("existing true", printed)
+        self.assertEqual(self.mails(), sent)
+
+    def test_a_verified_domain_covers_the_addresses_below_it(self):
+        self.sender()
+        self.emulator.client("ses").verify_domain_identity(Domain=f"{self.name}.example.com")
+        self.settings["EMAIL_SOURCE"] = f"sender@mail.{self.name}.example.com"
+        self.assertIn("SES knows it already", self.adopt())
+
+    def test_a_sender_that_nobody_knows_is_the_stacks(self):
+        self.sender()
+        self.assertEqual(self.adopt(), "existing false\n")
+
+    def test_a_sender_of_the_stack_that_is_not_verified_gets_another_link(self):
+        address = self.sender("+pending")
+        self.emulator.client("ses").verify_email_identity(EmailAddress=address)
+        sent = self.mails()
+        printed = self.succeed(f'OWNED="SenderIdentity\t{address}"; adopt_sender; echo "existing $EXISTING_SENDER"')
+        self.assertIn("AWS sends it a new link", printed)
+        # It stays the stack's.
+        self.assertIn("existing false", printed)
+        self.assertEqual(self.mails(), sent + 1)
+
+
+class IdentityPools(ScriptTest):
+    """Number 12: the pool, with every user's identity, outlives the stack."""
+
+    def pools(self):
+        listed = self.emulator.client("cognito-identity").list_identity_pools(MaxResults=60)["IdentityPools"]
+        return {pool["IdentityPoolId"] for pool in listed if pool["IdentityPoolName"] == self.name}
+
+    def in_use(self):
+        return self.succeed('settle; of_stack IdentityPoolId').strip()
+
+    def make_pool(self, **options):
+        return self.emulator.client("cognito-identity").create_identity_pool(
+            IdentityPoolName="another", AllowUnauthenticatedIdentities=True, DeveloperProviderName="login.example.com", **options
+        )["IdentityPoolId"]
+
+    def test_a_stack_that_is_set_up_again_finds_its_pool(self):
+        self.succeed(SET_UP)
+        pool = self.in_use()
+        # A user, who is to be the same one afterwards.
+        cognito = self.emulator.client("cognito-identity")
+        login = {"IdentityPoolId": pool, "Logins": {"login.example.com": "ada"}}
+        identity = cognito.get_open_id_token_for_developer_identity(**login)["IdentityId"]
+        code = next(one for one in self.emulator.client("s3").list_buckets()["Buckets"] if one["Name"].startswith(self.name.lower())
+                    and not one["Name"].endswith("-pages"))["Name"]
+        s3 = self.emulator.client("s3")
+        for stored in s3.list_objects_v2(Bucket=code).get("Contents", []):
+            s3.delete_object(Bucket=code, Key=stored["Key"])
+        self.stacks.delete_stack(StackName=self.name)
+        self.assertIn(self.settled(), ("DELETE_COMPLETE", "NONE"))
+        self.assertEqual(self.pools(), {pool})
+
+        # config.json has no IDENTITY_POOL_ID: it is found by its tag.
+        printed = self.succeed(SET_UP)
+        self.assertIn(f"identity pool {pool}: was there before", printed)
+        self.assertEqual(self.in_use(), pool)
+        self.assertEqual(self.pools(), {pool})
+        self.assertEqual(cognito.get_open_id_token_for_developer_identity(**login)["IdentityId"], identity)
+
+    def test_naming_another_pool_keeps_the_stacks_own_and_the_way_back(self):
+        self.succeed(SET_UP)
+        own = self.in_use()
+        another = self.make_pool()
+        self.settings["IDENTITY_POOL_ID"] = another
+        printed = self.succeed(SET_UP)
+        self.assertIn(f"identity pool {own}: leaves the stack, and stays in the account", printed)
+        self.assertEqual(self.in_use(), another)
+        self.assertEqual(self.pools(), {own})
+        # What was left is no longer the stack's (DELETE_SKIPPED), so the way back is an adoption like any other.
+        self.settings["IDENTITY_POOL_ID"] = own
+        self.assertIn(f"identity pool {own}: was there before", self.succeed(SET_UP))
+        self.assertEqual(self.in_use(), own)
+        self.emulator.client("cognito-identity").describe_identity_pool(IdentityPoolId=another)
+
+    def test_the_roles_that_a_pool_had_are_named_before_they_are_replaced(self):
+        pool = self.make_pool(AllowClassicFlow=False)
+        former = f"arn:aws:iam::{ACCOUNT}:role/theirs"
+        self.emulator.client("cognito-identity").set_identity_pool_roles(IdentityPoolId=pool, Roles={"authenticated": former})
+        self.settings["IDENTITY_POOL_ID"] = pool
+        self.assertIn(f"the stack's role takes the place of {former}", self.succeed(SET_UP))
+        # From then on they are the stack's own.
+        self.assertNotIn("takes the place of", self.succeed("adopt"))
+
+    def test_two_pools_of_a_former_stack_are_the_owners_choice(self):
+        for _ in range(2):
+            self.make_pool(IdentityPoolTags={"latchkey:stack": self.name})
+        self.assertIn("name the one with your users as IDENTITY_POOL_ID", self.refuse("adopt"))
+
+
+class NothingToChange(ScriptTest):
+    """Number 10: without a Transform, an update that changes nothing is refused as such, and said."""
+
+    def test_the_same_again_is_no_change(self):
+        self.assertIn(f"stack {self.name}: done", self.succeed(SET_UP))
+        printed = self.succeed(SET_UP)
+        self.assertIn(f"stack {self.name}: nothing to change", printed)
+        self.assertNotIn("update-stack", printed)
 
 
 if __name__ == "__main__":
