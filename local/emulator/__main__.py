@@ -8,7 +8,7 @@ import sys
 from ministack import app
 
 from . import (
-    developer_identity, lambda_qualifier, public_access, ses_identity, ses_rules, stack_deletions, transport,
+    developer_identity, invocations, lambda_qualifier, public_access, ses_identity, ses_rules, stack_deletions, streams, transport,
 )
 
 developer_identity.install()
@@ -18,5 +18,7 @@ lambda_qualifier.install()
 transport.install()
 stack_deletions.install()
 public_access.install()
+streams.install()
+invocations.install()
 del sys.argv[1:]
 app.main()
