@@ -8,7 +8,8 @@ import sys
 from ministack import app
 
 from . import (
-    developer_identity, invocations, lambda_qualifier, public_access, ses_identity, ses_rules, stack_deletions, streams, transport,
+    developer_identity, invocations, json_logs, lambda_qualifier, public_access, ses_identity, ses_rules, stack_deletions,
+    streams, transport,
 )
 
 developer_identity.install()
@@ -20,5 +21,6 @@ stack_deletions.install()
 public_access.install()
 streams.install()
 invocations.install()
+json_logs.install()
 del sys.argv[1:]
 app.main()

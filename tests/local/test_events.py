@@ -5,6 +5,10 @@
 
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -13,7 +17,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from test_emulator import ACCOUNT, REGION, Emulator
+from test_emulator import ACCOUNT, LOCAL, REGION, Emulator
 
 LIMIT = 60
 # Notes each call in a file, and does what another file says: fails, or names records that failed.
@@ -172,7 +176,6 @@ class Streams(EventTest):
         for file in (self.folder / "state").glob("*dynamodb*"):
             text = file.read_text()
             self.assertIn("ApproximateCreationDateTime", text)
-            import re
             file.write_text(re.sub(r'("ApproximateCreationDateTime": ?)(\d+)', lambda m: m.group(1) + str(int(m.group(2)) - 120), text))
         self.plan()
         (self.folder / "calls").unlink()
@@ -313,8 +316,11 @@ class Mail(EventTest):
         self.refused("AccessDenied", narrow, "nobody@example.net", ConfigurationSetName="default")
         self.refused("AccessDenied", wide, "reader@example.org", sender="other@example.com")
         # The sender's default one is used without being named.
-        v2 = self.emulator.client("sesv2")
-        v2.create_email_identity(EmailIdentity="sender@example.com", ConfigurationSetName="default")
+        identity = {"EmailIdentity": "sender@example.com", "ConfigurationSetAttributes": {"ConfigurationSetName": "default"}}
+        template = {"Resources": {"Sender": {"Type": "AWS::SES::EmailIdentity", "Properties": identity}}}
+        stacks = self.emulator.client("cloudformation")
+        stacks.create_stack(StackName="sender", TemplateBody=json.dumps(template))
+        stacks.get_waiter("stack_create_complete").wait(StackName="sender", WaiterConfig={"Delay": 1})
         self.refused("AccessDenied", narrow, "nobody@example.net")
         self.send(wide, "nobody@example.net")
 
@@ -329,6 +335,27 @@ class Mail(EventTest):
         self.refused("MessageRejected", root, "nobody@example.net")
         root.verify_email_identity(EmailAddress="slow+pending@example.net")
         self.refused("MessageRejected", root, "slow+pending@example.net")
+
+
+class Logs(unittest.TestCase):
+    """Number 11: what Lambda makes of a JSON line."""
+
+    def test_a_line_without_a_timestamp_loses_its_level(self):
+        program = (
+            "import json, sys\nfrom emulator import json_logs\n"
+            "print(json.dumps([json_logs.stored(line) for line in json.load(sys.stdin)]))"
+        )
+        good = '{"timestamp":"2024-03-13T18:56:56.046Z","level":"ERROR"}'
+        lines = ['{"level":"ERROR"}', '{"level":"ERROR","timestamp":1710356216}', good, "no json", "[]"]
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=json.dumps(lines), env={**os.environ, "PYTHONPATH": str(LOCAL)},
+            capture_output=True, text=True, timeout=LIMIT, check=True,
+        )
+        bare, number, *others = json.loads(done.stdout)
+        for line in (bare, number):
+            self.assertEqual(json.loads(line)["level"], "INFO")
+            self.assertRegex(json.loads(line)["timestamp"], r"^\d{4}-.*Z$")
+        self.assertEqual(others, [good, "no json", "[]"])
 
 
 if __name__ == "__main__":
