@@ -178,7 +178,7 @@ case $what in
     test_units
 
     step 'extensions of the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_emulator.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_e*.py'
 
     step 'the service'
     folder=$PWD/target/test
@@ -186,7 +186,8 @@ case $what in
     # What the scripts build while a test runs would take the time limits of the tests beside it.
     build_host "$logs/host.log" import-users user-table
 
-    step 'scripts against the emulator'
+    step 'scripts against the models of AWS, and against the emulator'
+    python -m unittest discover --start-directory tests/local --pattern 'test_models.py'
     python -m unittest discover --start-directory tests/local --pattern 'test_stacks.py'
 
     step 'the local cloud'

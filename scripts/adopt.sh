@@ -194,7 +194,7 @@ domains() { # address
   done
 }
 
-# Whether SES lets mail be sent from an address.
+# Whether SES sends from an address.
 is_verified() { # address
   # shellcheck disable=SC2046 # a word for each
   look aws ses get-identity-verification-attributes --identities "$1" $(domains "$1") --output text \
@@ -209,7 +209,7 @@ adopt_sender() {
       say "sender $EMAIL_SOURCE: SES knows it already"
       return
     fi
-    # The stack makes it, and SES sends the mail with the link.
+    # The stack makes it, and SES sends the link.
     look aws ses list-identities --query "Identities[?@=='$EMAIL_SOURCE']" --output text || return 0
     EXISTING_SENDER=true
   elif is_verified "$EMAIL_SOURCE"; then

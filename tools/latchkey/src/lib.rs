@@ -7,6 +7,7 @@ mod effective;
 mod former;
 mod functions;
 mod parameters;
+mod regions;
 pub mod ring;
 mod settings;
 mod site;
