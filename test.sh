@@ -76,7 +76,7 @@ check_names() {
   local names name
   step 'the tests that SECURITY.md and docs/defences.md name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
-  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
+  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/first-run-on-aws.md | tr -d '`' | sort -u)
   for name in $names; do
     grep -rqE "(fn|def) $name\b" tests shared tools lab functions || fail "the test $name is named, and does not exist"
   done

@@ -110,7 +110,8 @@ adopt_table() {
   fi
   look aws dynamodb describe-table --table-name "$DDB_TABLE" --query Table.DeletionProtectionEnabled --output text || FOUND=
   if [ "$FOUND" != True ]; then
-    aws dynamodb update-table --table-name "$DDB_TABLE" --deletion-protection-enabled >/dev/null
+    aws dynamodb update-table --table-name "$DDB_TABLE" --deletion-protection-enabled >/dev/null 2>&1 ||
+      fail "table $DDB_TABLE could not be protected from deletion: protect it in the DynamoDB console, or check your rights and that your AWS CLI is of version 1, or 2.11 or newer"
     say "table $DDB_TABLE: is now protected from deletion"
   fi
 }

@@ -131,7 +131,10 @@ class Calls(unittest.TestCase):
     def test_version_2_of_the_cli_takes_the_same_calls(self):
         cli = os.environ["AWS_CLI_2"]
         version = subprocess.run([cli, "--version"], capture_output=True, text=True, timeout=LIMIT, check=True)
-        self.assertIn("aws-cli/2.", version.stdout + version.stderr)
+        found = re.search(r"aws-cli/2\.(\d+)", version.stdout + version.stderr)
+        self.assertTrue(found)
+        # What an older one lacks, and the scripts say or do without.
+        lacking = {("dynamodb", "update-table")} if int(found.group(1)) < 11 else set()
         seen = set()
         for script, service, operation, rest in calls():
             if self.high_level(service):
@@ -142,8 +145,8 @@ class Calls(unittest.TestCase):
             seen.add((service, operation, tuple(sorted(given))))
             # It prints what a call takes without making one.
             with self.subTest(script=script, call=f"{service} {operation}"):
-                # A later one of version 2 has it (2025); the script does without where it is missing.
-                if operation == "describe-events":
+                # A later one of version 2 has describe-events (2025); the script does without where it is missing.
+                if operation == "describe-events" or (service, operation) in lacking:
                     continue
                 told = subprocess.run(
                     [cli, service, operation, "--generate-cli-skeleton"], capture_output=True, text=True, timeout=LIMIT, check=False
