@@ -1,7 +1,6 @@
 //! The check of `config.json` against `config.schema.json`, before anything is created.
 
 use crate::effective;
-use crate::functions;
 use crate::regions;
 use crate::settings::SCHEMA;
 use serde_json::{Map, Value};
@@ -111,6 +110,7 @@ fn bucket(config: &Map<String, Value>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::functions;
     use serde_json::json;
 
     fn sample() -> Value {
