@@ -11,10 +11,8 @@ read_options --former-hashes-gone "$@"
 prepare
 judge_template
 
-settle
+need_stack
 code_bucket=$(of_stack CodeBucket)
-# A first creation that failed may have left the bucket alone.
-[ -n "$code_bucket" ] && [ -n "$(of_stack Revision)" ] || fail "stack $STACK is not there: run ./init.sh first"
 remember_hashes ''
 [ "$OWN_OPTION" = no ] || forget_hashes
 

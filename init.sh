@@ -34,8 +34,6 @@ latchkey write "$CONFIG" "IDENTITY_POOL_ID=$(of_stack IdentityPoolId)" "SITE_URL
 
 ./deploy.sh --config "$CONFIG"
 
-verified=$(aws ses get-identity-verification-attributes --identities "$EMAIL_SOURCE" "${EMAIL_SOURCE#*@}" --output text \
-  --query "length(values(VerificationAttributes)[?VerificationStatus=='Success'])" 2>/dev/null || echo 0)
-if [ "$verified" = 0 ]; then
+if ! is_verified "$EMAIL_SOURCE"; then
   say "mail: $EMAIL_SOURCE is not verified yet; open the link in the mail that AWS sent to it"
 fi

@@ -26,8 +26,7 @@ if [ $# != 0 ]; then
   done
 fi
 prepare
-settle
-[ -n "$(of_stack Revision)" ] || fail "stack $STACK is not there: run ./init.sh first"
+need_stack
 
 say_keys() { # kind
   local ids

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The whole service on this machine: the emulator, and the very scripts that set it up on AWS.
-#   ./local.sh [--detach] [--port N] [--fresh] [--dir DIR]     start; without --detach, Ctrl-C ends it
+#   ./local.sh [--detach] [--port N] [--fresh] [--dir DIR] [--ses-sandbox]     start; without --detach, Ctrl-C ends it
 #   ./local.sh stop [--dir DIR]                                end it
 #   ./local.sh status [--dir DIR]                              say whether it runs, and where
 #   ./local.sh [--dir DIR] audit [--since 1h] [--account A]    what truly happened in each call: ./audit.sh, for this machine
 #   ./local.sh [--dir DIR] import-users USERS.jsonl            users of another system: ./import-users.sh, for this machine
 # --fresh forgets users and mails. --dir DIR keeps everything in DIR instead of .local, for a second one beside the first.
+# --ses-sandbox: SES takes mail to verified addresses only, as for a new AWS account; a start without it ends that.
 # LATCHKEY_BUILD=lambda runs the functions as they are deployed on AWS, which takes minutes to build.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -17,7 +18,7 @@ LOCAL_ENDPOINT=http://localhost:0
 # shellcheck source=scripts/tools.sh
 . scripts/tools.sh
 
-action=start detach=no port='' fresh=no dir=.local
+action=start detach=no port='' fresh=no sandbox=no dir=.local
 while [ $# -gt 0 ]; do
   case $1 in
     stop | status) action=$1 ;;
@@ -28,6 +29,7 @@ while [ $# -gt 0 ]; do
       ;;
     --detach) detach=yes ;;
     --fresh) fresh=yes ;;
+    --ses-sandbox) sandbox=yes ;;
     --port | --dir)
       [ $# -ge 2 ] || fail "$1 needs a value"
       if [ "$1" = --port ]; then
@@ -39,7 +41,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --help | -h)
-      sed -n '2,9s/^# //p' "$0"
+      sed -n '2,10s/^# //p' "$0"
       exit
       ;;
     *) fail "unknown option $1; see ./local.sh --help" ;;
@@ -225,6 +227,18 @@ with open(path, "w") as file:
 END
 export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 export AWS_REGION=$REGION AWS_DEFAULT_REGION=$REGION
+
+# The emulator keeps the sandbox with its state.
+ses_sandbox() { # --production-access-enabled, or --no- in front of it
+  aws sesv2 put-account-details --mail-type TRANSACTIONAL --website-url http://localhost "$1"
+}
+if [ $sandbox = yes ]; then
+  ses_sandbox --no-production-access-enabled
+  : >"$dir/sandbox"
+elif [ -e "$dir/sandbox" ]; then
+  ses_sandbox --production-access-enabled
+  rm -f "$dir/sandbox"
+fi
 
 publish_inbox() {
   if ! aws s3api get-bucket-policy --bucket latchkey-inbox >/dev/null 2>&1; then

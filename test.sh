@@ -78,7 +78,8 @@ check_names() {
   local names name
   step 'the tests that SECURITY.md and the documents name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
-  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md | tr -d '`' | sort -u)
+  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md docs/first-run-on-aws.md |
+    tr -d '`' | sort -u)
   for name in $names; do
     grep -rqE "(fn|def) $name\b" tests shared providers tools lab functions || fail "the test $name is named, and does not exist"
   done
@@ -180,13 +181,19 @@ case $what in
     test_units
 
     step 'extensions of the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_[!l]*.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_[ce]*.py'
 
     step 'the service'
     folder=$PWD/target/test
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
     build_host "$logs/host.log" import-users hello-world user-table
+
+    step 'scripts against the models of AWS, and against the emulator'
+    python -m unittest discover --start-directory tests/local --pattern 'test_models.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_stacks.py'
+
+    step 'the local cloud'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
     step 'end to end'

@@ -21,6 +21,7 @@ adopt() {
   adopt_identity_pool
   adopt_sender
   refuse_clashes
+  refuse_public_access_block
 }
 
 # Whether the table is there. One with another key is no user table.
@@ -109,15 +110,34 @@ adopt_table() {
   fi
   look aws dynamodb describe-table --table-name "$DDB_TABLE" --query Table.DeletionProtectionEnabled --output text || FOUND=
   if [ "$FOUND" != True ]; then
-    aws dynamodb update-table --table-name "$DDB_TABLE" --deletion-protection-enabled >/dev/null
+    aws dynamodb update-table --table-name "$DDB_TABLE" --deletion-protection-enabled >/dev/null 2>&1 ||
+      fail "table $DDB_TABLE could not be protected from deletion: protect it in the DynamoDB console, or check your rights and that your AWS CLI is of version 1, or 2.11 or newer"
     say "table $DDB_TABLE: is now protected from deletion"
   fi
 }
 
+# Sets POOL to an identity pool that a deleted stack of this name left behind, which the template marks; empty if there is none.
+find_pool_of_former_stack() {
+  local pools
+  POOL=
+  look aws resourcegroupstaggingapi get-resources --resource-type-filters cognito-identity:identitypool --output text \
+    --tag-filters "Key=latchkey:stack,Values=$STACK" --query 'ResourceTagMappingList[].[ResourceARN]' || return 0
+  pools=$(sed -n 's,^.*:identitypool/,,p' <<<"$FOUND")
+  case $pools in
+    *[[:space:]]*) fail "several identity pools are of a former stack $STACK: $(tr '\n' ' ' <<<"$pools")- name the one with your users as IDENTITY_POOL_ID in $CONFIG" ;;
+  esac
+  POOL=$pools
+}
+
 adopt_identity_pool() {
-  local pool=$IDENTITY_POOL_ID
+  local pool=$IDENTITY_POOL_ID own
+  own=$(awk -F '\t' '$1 == "IdentityPool" { print $2 }' <<<"$OWNED")
   # The users' identities are the pool's: one that is in use is not left because a line of the file is gone.
   [ -n "$pool" ] || pool=$(of_stack ExistingIdentityPool)
+  if [ -z "$pool" ] && [ -z "$own" ]; then
+    find_pool_of_former_stack
+    pool=$POOL
+  fi
   EXISTING_IDENTITY_POOL=
   [ -n "$pool" ] || return 0
   owns IdentityPool "$pool" && return
@@ -135,7 +155,21 @@ adopt_identity_pool() {
   esac
   EXISTING_IDENTITY_POOL=$pool
   say "identity pool $pool: was there before, and stays with its identities"
+  [ -z "$own" ] || say "identity pool $own: leaves the stack, and stays in the account with its identities"
   leave_classic_flow
+  say_former_roles
+}
+
+# The stack puts its own roles into the pool. What the former ones allowed is lost to logged-in users, unless their owner attaches it
+# to the new role, so they are named while they are still there.
+say_former_roles() {
+  local role
+  ! owns IdentityPoolRoles "$EXISTING_IDENTITY_POOL" || return 0
+  look aws cognito-identity get-identity-pool-roles --identity-pool-id "$EXISTING_IDENTITY_POOL" --output text \
+    --query 'values(Roles)[].[@]' || return 0
+  for role in $FOUND; do
+    say "identity pool $EXISTING_IDENTITY_POOL: the stack's role takes the place of $role, which stays in IAM; attach its policies to the new one if users need them"
+  done
 }
 
 # Turns the classic flow off in the pool that is taken over: there a caller names the role and, unlike in the enhanced flow, Cognito
@@ -152,20 +186,39 @@ leave_classic_flow() {
   say "identity pool $EXISTING_IDENTITY_POOL: the classic flow is now off"
 }
 
+# The domain of an address, and those above it but the last, a line each: SES takes an address for verified if one of them is.
+domains() { # address
+  local domain=${1#*@}
+  while case $domain in *.*) true ;; *) false ;; esac do
+    printf '%s\n' "$domain"
+    domain=${domain#*.}
+  done
+}
+
+# Whether SES sends from an address.
+is_verified() { # address
+  # shellcheck disable=SC2046 # a word for each
+  look aws ses get-identity-verification-attributes --identities "$1" $(domains "$1") --output text \
+    --query "values(VerificationAttributes)[?VerificationStatus=='Success'].[VerificationStatus]"
+}
+
 adopt_sender() {
   EXISTING_SENDER=false
-  owns SenderIdentity "$EMAIL_SOURCE" && return
-  local domain=${EMAIL_SOURCE#*@}
-  if look aws ses list-identities --query "Identities[?@=='$EMAIL_SOURCE']" --output text; then
+  if ! owns SenderIdentity "$EMAIL_SOURCE"; then
+    if is_verified "$EMAIL_SOURCE"; then
+      EXISTING_SENDER=true
+      say "sender $EMAIL_SOURCE: SES knows it already"
+      return
+    fi
+    # The stack makes it, and SES sends the link.
+    look aws ses list-identities --query "Identities[?@=='$EMAIL_SOURCE']" --output text || return 0
     EXISTING_SENDER=true
-  elif look aws ses get-identity-verification-attributes --identities "$domain" --output text \
-    --query "VerificationAttributes.\"$domain\".VerificationStatus" && [ "$FOUND" = Success ]; then
-    # A verified domain covers its addresses.
-    EXISTING_SENDER=true
+  elif is_verified "$EMAIL_SOURCE"; then
+    return
   fi
-  if [ $EXISTING_SENDER = true ]; then
-    say "sender $EMAIL_SOURCE: SES knows it already"
-  fi
+  # Nobody opened the link, which is good for a day.
+  aws ses verify-email-identity --email-address "$EMAIL_SOURCE"
+  say "sender $EMAIL_SOURCE: SES knows it, but it is not verified; AWS sends it a new link"
 }
 
 refuse_clashes() {
@@ -196,4 +249,19 @@ refuse_clashes() {
       *) fail "bucket $BUCKET is taken: choose another BUCKET in $CONFIG" ;;
     esac
   fi
+}
+
+# The pages are public by a policy of their bucket. An account may refuse all such policies, and then the stack would fail with no more
+# than "Access Denied".
+refuse_public_access_block() {
+  ! owns SitePolicy "$BUCKET" || return 0
+  # Who may not read the block may still set the service up: the stack will tell.
+  local setting
+  setting=$(AWS_MAX_ATTEMPTS=1 aws s3control get-public-access-block --account-id "$AWS_ACCOUNT_ID" --output text \
+    --query 'PublicAccessBlockConfiguration.[BlockPublicPolicy,RestrictPublicBuckets]' 2>/dev/null) || return 0
+  case $setting in
+    *True*)
+      fail "account $AWS_ACCOUNT_ID blocks public access to all its buckets, and the pages are public: turn 'Block public and cross-account access through any public bucket policies' off in the S3 console, under 'Block Public Access settings for this account', or use another account; the buckets of yours that must not be public keep a block of their own"
+      ;;
+  esac
 }

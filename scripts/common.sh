@@ -198,7 +198,7 @@ prepare() {
     export AWS_PROFILE=$CLI_PROFILE
   fi
   local account
-  account=$(aws sts get-caller-identity --query Account --output text 2>&1) ||
+  account=$(aws sts get-caller-identity --query Account --output text 2>/dev/null) ||
     fail "no valid AWS credentials: set them up with 'aws configure', or name a profile as CLI_PROFILE in $CONFIG"
   [ "$account" = "$AWS_ACCOUNT_ID" ] ||
     fail "$CONFIG: AWS_ACCOUNT_ID is not the account of your credentials, which is $account"
@@ -206,15 +206,19 @@ prepare() {
   read_stack
 }
 
-# Whether a call finds something, which is then in FOUND. Any answer but "not found" ends the script.
+# Whether a call finds something, which is then in FOUND. Any answer but "not found" ends the script. What the AWS CLI says beside
+# its answer, such as a warning, is no part of it.
 look() { # command...
-  if FOUND=$("$@" 2>&1); then
+  local complaint
+  private_folder
+  if FOUND=$("$@" 2>"$PRIVATE/complaint"); then
     [ -n "$FOUND" ] && [ "$FOUND" != None ]
     return
   fi
-  case $FOUND in
+  complaint=$(tr -s '[:space:]' ' ' <"$PRIVATE/complaint")
+  case $complaint in
     *NotFound* | *NoSuch* | *"(404)"* | *"does not exist"*) return 1 ;;
-    *) fail "$(printf '%s' "$FOUND" | tr -s '[:space:]' ' ')" ;;
+    *) fail "$complaint" ;;
   esac
 }
 

@@ -34,33 +34,87 @@ settle() {
   done
 }
 
-# A first creation that failed leaves a stack that can only be deleted. It holds nothing: the code bucket, the only
-# resource of a first creation, gets its first object when it is complete.
+# A token for one operation: its events carry it.
+new_token() {
+  printf 'latchkey-%s-%s-%s' "$(date +%s)" $$ "$RANDOM"
+}
+
+# Makes way for a stack, or for the next update of one, after an operation that did not end well.
+#
+# A first creation that failed leaves a stack that can only be deleted. It holds nothing: the code bucket, the only resource of a
+# first creation, gets its first object when it is complete. A deletion that failed is repeated, because somebody asked for it.
 clear_failed_stack() {
   settle
   case $(of_stack status) in
-    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS)
-      say "stack $STACK: removing what a failed first creation left"
-      aws cloudformation delete-stack --stack-name "$STACK"
-      settle
+    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS | DELETE_FAILED)
+      say "stack $STACK: removing what a failed creation or deletion left"
+      remove_stack
       ;;
+    UPDATE_ROLLBACK_FAILED) continue_rollback ;;
   esac
+}
+
+remove_stack() {
+  local token
+  token=$(new_token)
+  aws cloudformation delete-stack --stack-name "$STACK" --client-request-token "$token"
+  settle
   [ "$(of_stack status)" != DELETE_FAILED ] ||
-    fail "stack $STACK could not be deleted: see why in the CloudFormation console, delete it there, and run ./init.sh again"
+    fail "stack $STACK could not be deleted: $(first_failure "$token"); put that right (empty a bucket that is not empty), or delete the stack in the CloudFormation console and keep this resource there, then run ./init.sh again"
+}
+
+# An update whose rollback failed too: until that is complete, CloudFormation takes no other update.
+continue_rollback() {
+  local token
+  token=$(new_token)
+  say "stack $STACK: completing the rollback of a failed update"
+  aws cloudformation continue-update-rollback --stack-name "$STACK" --client-request-token "$token" >/dev/null
+  settle
+  [ "$(of_stack status)" != UPDATE_ROLLBACK_FAILED ] ||
+    fail "the rollback of stack $STACK fails: $(first_failure "$token"); put that right, or choose 'Continue update rollback' in the CloudFormation console and skip this resource, then run the script again"
+}
+
+# Ends the script unless init.sh has made the stack, and it can be updated.
+need_stack() {
+  settle
+  case $(of_stack status) in
+    ROLLBACK_* | DELETE_* | CREATE_FAILED | REVIEW_IN_PROGRESS) fail "stack $STACK is $(of_stack status): run ./init.sh first" ;;
+  esac
+  # A first creation that failed may have left the bucket alone.
+  [ -n "$(of_stack CodeBucket)" ] && [ -n "$(of_stack Revision)" ] || fail "stack $STACK is not there: run ./init.sh first"
 }
 
 # The first failure of an operation, which is the cause of those after it. The events span the whole life of the stack, the
 # newest first; those of one operation have its token.
 first_failure() { # token
-  aws cloudformation describe-stack-events --stack-name "$STACK" --output text \
+  local reason
+  reason=$(aws cloudformation describe-stack-events --stack-name "$STACK" --output text \
     --query "StackEvents[?ClientRequestToken=='$1' && contains(ResourceStatus,'FAILED')].[LogicalResourceId,ResourceStatusReason]" |
-    tail -n 1 | tr -s '[:space:]' ' '
+    grep . | tail -n 1 | tr -s '[:space:]' ' ') || reason=
+  reason=${reason% }
+  case $reason in
+    '' | *' None' | *DescribeEvents* | *"FAILED event"*) reason=$(validation_failure "$reason") ;;
+  esac
+  printf '%s' "${reason:-see the events of the stack in the CloudFormation console}"
+}
+
+# Why the latest operation failed before it began, or a hook stopped it: that is in no stack event. An AWS CLI from before
+# describe-events says what the stack event says.
+validation_failure() { # what the stack event says
+  local reasons
+  reasons=$(aws cloudformation describe-events --stack-name "$STACK" --filters FailedEvents=true --output text \
+    --query "OperationEvents[?ValidationStatusReason || HookStatusReason].[OperationId,LogicalResourceId,ValidationStatusReason||HookStatusReason]" \
+    2>/dev/null) || reasons=
+  reasons=$(printf '%s\n' "$reasons" |
+    awk -F '\t' 'NF > 2 { if (!operation) operation = $1; if ($1 == operation) print $2 ": " $3 }' | tr -s '[:space:]' ' ')
+  reasons=${reasons% }
+  printf '%s' "${reasons:-${1% None}}"
 }
 
 # Creates or updates the stack and waits for the end. Returns 1 if there is nothing to change.
 change_stack() { # create-stack or update-stack, its options...
   local command=$1 output status token
-  token=latchkey-$(date +%s)-$$-$RANDOM
+  token=$(new_token)
   shift
   if ! output=$(aws cloudformation "$command" --stack-name "$STACK" --client-request-token "$token" "$@" 2>&1); then
     case $output in
@@ -122,6 +176,7 @@ apply_stack() { # NAMECode=key...
   local code_bucket key
   settle
   case $(of_stack status) in
+    UPDATE_ROLLBACK_FAILED) continue_rollback ;;
     # The template is read from the code bucket, and the bucket is the stack's own.
     NONE | DELETE_COMPLETE) change_stack create-stack --template-body "$(latchkey bootstrap)" ;;
   esac

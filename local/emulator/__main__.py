@@ -7,12 +7,21 @@ import sys
 
 from ministack import app
 
-from . import custom_resource, developer_identity, lambda_qualifier, ses_identity, transport
+from . import (
+    custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, public_access, ses_identity, ses_rules,
+    stack_deletions, streams, transport,
+)
 
 developer_identity.install()
 ses_identity.install()
+ses_rules.install()
 lambda_qualifier.install()
 transport.install()
 custom_resource.install()
+stack_deletions.install()
+public_access.install()
+streams.install()
+invocations.install()
+json_logs.install()
 del sys.argv[1:]
 app.main()

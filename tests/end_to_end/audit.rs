@@ -216,6 +216,7 @@ async fn line(guest: &Caller, operation: &str, payload: &Value, nonces: &mut BTr
     let mut line: Value = serde_json::from_str(lines[0]).unwrap();
     let fields = line.as_object_mut().unwrap();
     fields.remove("requestId").unwrap();
+    fields.remove("timestamp").unwrap();
     let sealed = fields.remove("audit").unwrap();
     // Its 24 bytes stand as 32 characters after the nine of the key's identifier.
     let nonce = text(&json!({ "audit": sealed }), "audit")[9..41].to_owned();

@@ -154,8 +154,8 @@ async fn each_function_may_do_only_what_it_does_on_this_table_this_sender_and_it
             let list = ["dynamodb:ListStreams"];
             statements.push(json!({ "Sid": "OutboxStream", "Effect": "Allow", "Action": read, "Resource": stream }));
             statements.push(json!({ "Sid": "OutboxStreams", "Effect": "Allow", "Action": list, "Resource": "*" }));
-            let domain = sender.split_once('@').unwrap().1;
-            let identities = [sender.as_str(), domain].map(|identity| arn("ses", &format!("identity/{identity}")));
+            // SES asks for recipients' identities and for configuration sets too; the sender is the condition's business.
+            let identities = ["identity/*", "configuration-set/*"].map(|resource| arn("ses", resource));
             statements.push(json!({
                 "Sid": "Mail",
                 "Effect": "Allow",

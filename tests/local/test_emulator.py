@@ -84,12 +84,12 @@ class Emulator:
             self.process.wait()
             self.log.close()
 
-    def client(self, service, credentials=None, signed=True):
+    def client(self, service, credentials=None, signed=True, **options):
         """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
         access = ("test", "test", None)
         if credentials:
             access = tuple(credentials[key] for key in ("AccessKeyId", "SecretKey", "SessionToken"))
-        settings = {"connect_timeout": 5, "read_timeout": CALL_LIMIT, "retries": {"total_max_attempts": 1}}
+        settings = {"connect_timeout": 5, "read_timeout": CALL_LIMIT, "retries": {"total_max_attempts": 1}, **options}
         if not signed:
             settings["signature_version"] = UNSIGNED
         return botocore.session.Session().create_client(

@@ -15,8 +15,10 @@ use crate::value::Item;
 /// What a check finds about one resource in one of its states.
 pub(crate) fn variant(check: &Check, scene: Scene<'_>, resource: &Resource, variant: &Item) -> Vec<Found> {
     match check {
-        Check::Grants { managed_policies, actions_without_resource } => {
-            grants::grants(&resource.kind, variant, managed_policies, actions_without_resource)
+        Check::Grants { managed_policies, actions_without_resource, named_by_condition } => {
+            let excused =
+                grants::Excused { without_resource: actions_without_resource, by_condition: named_by_condition };
+            grants::grants(&resource.kind, variant, managed_policies, &excused)
         }
         Check::Trust => grants::trust(variant),
         Check::Guests { functions } => guests::guests(scene, resource, variant, functions),

@@ -5,6 +5,7 @@
 
 use crate::date::Date;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A rule.
@@ -109,6 +110,8 @@ pub enum Check {
         managed_policies: Vec<String>,
         /// Actions that cannot be allowed on anything narrower than `*`.
         actions_without_resource: Vec<String>,
+        /// Actions whose object a condition names in place of the resource: the key that `StringEquals` compares.
+        named_by_condition: BTreeMap<String, String>,
     },
     /// Roles say who may take them.
     Trust,

@@ -12,6 +12,7 @@ compile_error!("a panic must end one event and not the function: build with pani
 
 mod system;
 
+use aws_smithy_types::date_time::{DateTime, Format};
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use latchkey_auth::{Cause, Fault};
@@ -24,6 +25,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 pub use system::{SystemClock, SystemEntropy};
 
@@ -207,10 +209,26 @@ struct Defect<'a> {
     message: &'a str,
 }
 
+/// A log line with the time at which it was written, in RFC 3339.
+///
+/// Lambda takes the level of a JSON line only if it has such a `timestamp`. To a line without one it gives a timestamp of its own and
+/// the level INFO, whatever the line says (Lambda's developer guide, "Log-level filtering").
+#[derive(Serialize)]
+struct Stamped<'a, L> {
+    timestamp: String,
+    #[serde(flatten)]
+    line: &'a L,
+}
+
+fn stamped<L>(line: &L, at: SystemTime) -> Stamped<'_, L> {
+    // Only a year beyond 9999 has no such form.
+    Stamped { timestamp: DateTime::from(at).fmt(Format::DateTime).unwrap_or_default(), line }
+}
+
 /// Writes a line to standard output, which is the function's log stream. If that fails, the line is lost: there is nowhere
 /// else to report it, and the response matters more.
 fn write(line: &impl Serialize) {
-    if let Ok(mut json) = serde_json::to_vec(line) {
+    if let Ok(mut json) = serde_json::to_vec(&stamped(line, system::wall_clock())) {
         json.push(b'\n');
         let _ = std::io::stdout().write_all(&json);
     }
@@ -319,6 +337,17 @@ mod tests {
         assert_eq!(
             written(Some(&fault), "fault", None),
             r#"{"level":"ERROR","operation":"login","requestId":"id","outcome":"fault","fault":"TableUnavailable","audit":"sealed"}"#
+        );
+    }
+
+    #[test]
+    fn a_line_has_the_time_by_which_lambda_takes_its_level() {
+        let handled = Handled { request_id: "id", fault: None, panicked_at: None };
+        let report = Report { outcome: "done", reason: None, audit: None, counts: BTreeMap::from([("sent", 2)]) };
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_710_356_216_046);
+        assert_eq!(
+            serde_json::to_string(&stamped(&line("login", &handled, report), at)).unwrap(),
+            r#"{"timestamp":"2024-03-13T18:56:56.046Z","level":"INFO","operation":"login","requestId":"id","outcome":"done","sent":2}"#
         );
     }
 }

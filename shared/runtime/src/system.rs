@@ -16,6 +16,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// The time to write on a log line.
+#[allow(clippy::disallowed_methods, reason = "this is where time comes in")]
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
 /// The operating system's source of randomness.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;

@@ -1,6 +1,7 @@
 //! The check of `config.json` against `config.schema.json`, before anything is created.
 
 use crate::effective;
+use crate::regions;
 use crate::settings::SCHEMA;
 use serde_json::{Map, Value};
 
@@ -49,14 +50,37 @@ pub fn check(text: &str) -> Result<Map<String, Value>, Vec<Problem>> {
             problems.push(Problem::new(key, format!("should be {}", describe(key))));
         }
     }
-    if problems.is_empty()
-        && let Some(problem) = bucket(object)
-    {
-        problems.push(problem);
+    if problems.is_empty() {
+        problems.extend(region(object));
+        problems.extend(bucket(object));
+        problems.extend(table(object));
     }
     problems.sort();
     problems.dedup();
     if problems.is_empty() { Ok(object.clone()) } else { Err(problems) }
+}
+
+/// What is wrong with the region. Which one it is may be repeated: it is a word of a known form.
+fn region(config: &Map<String, Value>) -> Option<Problem> {
+    let refusal = regions::check(config.get("REGION")?.as_str()?).err()?;
+    Some(Problem::new("REGION", refusal.to_string()))
+}
+
+/// The longest name of a table.
+const TABLE_CHARS: usize = 255;
+
+/// What the template puts behind the user table's name, for the table of mail on its way.
+const OUTBOX: &str = "Outbox";
+
+/// What is wrong with the user table's name, which the outbox's begins with.
+fn table(config: &Map<String, Value>) -> Option<Problem> {
+    let longest = TABLE_CHARS - OUTBOX.len();
+    (config.get("DDB_TABLE")?.as_str()?.len() > longest).then(|| {
+        Problem::new(
+            "DDB_TABLE",
+            format!("should have at most {longest} characters: {OUTBOX} is put behind it, for the table of mail"),
+        )
+    })
 }
 
 /// The longest name of a bucket. It is one label of a host name.
@@ -86,6 +110,7 @@ fn bucket(config: &Map<String, Value>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::functions;
     use serde_json::json;
 
     fn sample() -> Value {
@@ -205,5 +230,42 @@ mod tests {
     fn what_is_no_json_object_is_said_with_its_place() {
         assert_eq!(check("[]").unwrap_err()[0].to_string(), ": a JSON object");
         assert!(check("{\n  \"REGION\" 1\n}").unwrap_err()[0].expected.contains("line 2"));
+    }
+
+    #[test]
+    fn a_region_where_the_service_cannot_work_is_refused() {
+        let mut config = sample();
+        for (region, fits) in
+            [("eu-west-1", true), ("mx-central-1", false), ("us-gov-west-1", false), ("eu-west-9", false)]
+        {
+            config["REGION"] = json!(region);
+            let problems = check(&config.to_string()).err().unwrap_or_default();
+            assert_eq!(problems.is_empty(), fits, "{region}");
+            assert!(
+                problems.iter().all(|problem| problem.key == "REGION" && problem.expected.contains(region)),
+                "{problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_name_that_is_made_of_a_setting_is_within_the_limit_of_its_service() {
+        let mut config = sample();
+        config["BUCKET"] = json!("pages");
+        config["FUNCTION_PREFIX"] = json!("a".repeat(40));
+        assert_eq!(wrong(&config), Vec::<String>::new());
+        for function in functions() {
+            // Lambda's limit; a log group's is 512, and a stack's 128.
+            assert!(40 + function.resource().len() <= 64, "{}", function.name);
+        }
+        config["FUNCTION_PREFIX"] = json!("a".repeat(41));
+        assert_eq!(wrong(&config), ["FUNCTION_PREFIX"]);
+
+        config["FUNCTION_PREFIX"] = json!("a");
+        config["DDB_TABLE"] = json!("t".repeat(249));
+        assert_eq!(wrong(&config), Vec::<String>::new());
+        assert!(include_str!("../../../stacks/service.yaml").contains(&format!("${{TableName}}{OUTBOX}\"")));
+        config["DDB_TABLE"] = json!("t".repeat(250));
+        assert_eq!(wrong(&config), ["DDB_TABLE"]);
     }
 }

@@ -8,6 +8,7 @@ mod former;
 mod functions;
 mod guard;
 mod parameters;
+mod regions;
 pub mod ring;
 mod settings;
 mod site;

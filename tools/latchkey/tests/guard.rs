@@ -83,6 +83,13 @@ fn plausible_mistakes_are_refused_with_the_rule_the_line_and_a_sentence() {
     let mistakes: &[(&str, &str, &str, &str, &str)] = &[
         // After, what, by what; the rule, and words of the sentence.
         (
+            "\n  MailRole:",
+            "StringEquals: { \"ses:FromAddress\": !Ref Sender }",
+            "StringLike: { \"ses:FromAddress\": \"*\" }",
+            "policies-name-what-they-allow",
+            "identity/* is a wildcard",
+        ),
+        (
             "\n  Users:",
             "DeletionProtectionEnabled: true",
             "DeletionProtectionEnabled: false",

@@ -3,6 +3,23 @@
 use crate::judge::Found;
 use crate::policy::{Statement, statements};
 use crate::value::{Item, Origin, Piece, Value};
+use std::collections::BTreeMap;
+
+/// Actions that need not name what they are allowed on.
+pub(super) struct Excused<'a> {
+    /// Those that have no resource.
+    pub(super) without_resource: &'a [String],
+    /// Those whose object a condition on this key names.
+    pub(super) by_condition: &'a BTreeMap<String, String>,
+}
+
+impl Excused<'_> {
+    fn covers(&self, action: &str, statement: Statement<'_>) -> bool {
+        let is_it = |known: &&String| known.eq_ignore_ascii_case(action);
+        let key = self.by_condition.iter().find(|(known, _)| is_it(known)).map(|(_, key)| key);
+        self.without_resource.iter().any(|known| is_it(&known)) || key.is_some_and(|key| has_reference(statement, key))
+    }
+}
 
 /// The policy documents of a resource of IAM: those within it, or the one that it is.
 pub(super) fn documents<'a>(kind: &str, variant: &'a Item) -> Vec<&'a Item> {
@@ -15,7 +32,7 @@ pub(super) fn documents<'a>(kind: &str, variant: &'a Item) -> Vec<&'a Item> {
     vec![properties.get("PolicyDocument").unwrap_or(properties)]
 }
 
-pub(super) fn grants(kind: &str, variant: &Item, managed: &[String], without_resource: &[String]) -> Vec<Found> {
+pub(super) fn grants(kind: &str, variant: &Item, managed: &[String], excused: &Excused<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for document in documents(kind, variant) {
         let Some(statements) = statements(document) else {
@@ -23,7 +40,7 @@ pub(super) fn grants(kind: &str, variant: &Item, managed: &[String], without_res
             continue;
         };
         for statement in statements.into_iter().filter(|statement| !statement.denies()) {
-            allowed(statement, without_resource, &mut found);
+            allowed(statement, excused, &mut found);
         }
     }
     let attached = variant.get("Properties").and_then(|properties| properties.get("ManagedPolicyArns"));
@@ -42,7 +59,7 @@ pub(super) fn grants(kind: &str, variant: &Item, managed: &[String], without_res
     found
 }
 
-fn allowed(statement: Statement<'_>, without_resource: &[String], found: &mut Vec<Found>) {
+fn allowed(statement: Statement<'_>, excused: &Excused<'_>, found: &mut Vec<Found>) {
     let line = statement.line();
     if let Some(element) = statement.stranger() {
         found.push(Found::at(line, &format!("a statement has no element {element}")));
@@ -65,7 +82,7 @@ fn allowed(statement: Statement<'_>, without_resource: &[String], found: &mut Ve
             Some(name) if name.contains(['*', '?']) => {
                 found.push(Found::at(action.line, &format!("the action {} is a wildcard", action.shown())));
             }
-            Some(name) => needs_resource |= !without_resource.iter().any(|known| known.eq_ignore_ascii_case(name)),
+            Some(name) => needs_resource |= !excused.covers(name, statement),
         }
     }
     if statement.all("Resource").is_empty() && statement.element("NotResource").is_none() {
