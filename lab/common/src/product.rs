@@ -1,19 +1,31 @@
 //! What the lab reads from the product instead of repeating it. A change there that breaks the lab is mended here.
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 use std::path::PathBuf;
 
 pub use latchkey_auth::throttle::wait_after;
 
-/// A function as the template declares it.
+/// A function as `stacks/functions.toml` declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// The operation in the contract: `createUser`.
+    /// The operation in the contract, `createUser`; `mail` for the one that sends mail.
     pub operation: String,
     /// The package and the binary: `create-user`.
     pub package: String,
-    /// `MemorySize`, in MB.
+    /// The memory, in MB.
     pub memory_mb: u32,
+}
+
+#[derive(Deserialize)]
+struct Declarations {
+    function: Vec<Declaration>,
+}
+
+#[derive(Deserialize)]
+struct Declaration {
+    name: String,
+    memory: u32,
 }
 
 /// A file or folder of the repository.
@@ -27,9 +39,13 @@ pub fn text(file: &str) -> Result<String> {
     std::fs::read_to_string(path(file)).with_context(|| format!("{file} cannot be read"))
 }
 
-/// The functions in the order of the template.
+/// The functions in the order of that file.
 pub fn functions() -> Result<Vec<Function>> {
-    functions_of(&text("template.yaml")?)
+    let file: Declarations = toml::from_str(&text("stacks/functions.toml")?)?;
+    let functions = file.function.into_iter();
+    Ok(functions
+        .map(|Declaration { name, memory }| Function { package: kebab(&name), operation: name, memory_mb: memory })
+        .collect())
 }
 
 /// The default of a template's parameter that is a number.
@@ -50,21 +66,6 @@ pub fn warm_call_ms(package: &str) -> Result<f64> {
         .with_context(|| format!("docs/performance.md has no {COLUMN} of {package}"))
 }
 
-fn functions_of(template: &str) -> Result<Vec<Function>> {
-    let declarations = template.split("FunctionName: !Sub \"${FunctionPrefix}").skip(1);
-    declarations
-        .map(|declaration| {
-            let name = declaration.split('"').next().unwrap_or_default();
-            let memory = number(declaration, "MemorySize: ").context("a function has no MemorySize")?;
-            Ok(Function {
-                operation: format!("{}{}", name[..1].to_lowercase(), &name[1..]),
-                package: kebab(name),
-                memory_mb: memory,
-            })
-        })
-        .collect()
-}
-
 /// The first number after these words.
 fn number<N: std::str::FromStr>(text: &str, words: &str) -> Option<N> {
     text.split_once(words)?.1.lines().next()?.trim().parse().ok()
@@ -83,24 +84,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_template_declares_the_six_operations_of_the_contract() {
+    fn the_functions_are_those_of_the_contract_and_the_one_that_sends_mail() {
         let functions = functions().unwrap();
         let operations: Vec<_> = functions.iter().map(|function| &function.operation[..]).collect();
-        let contract = ["createUser", "verifyUser", "login", "changePassword", "lostPassword", "resetPassword"];
+        let contract = ["createUser", "verifyUser", "login", "changePassword", "lostPassword", "resetPassword", "mail"];
         assert_eq!(operations, contract);
         for function in functions {
             assert!(path("functions").join(&function.package).is_dir(), "{function:?}");
             assert!(warm_call_ms(&function.package).is_ok(), "{function:?}");
         }
-    }
-
-    #[test]
-    fn each_function_has_the_memory_of_its_own_declaration() {
-        let template = "FunctionName: !Sub \"${FunctionPrefix}LostPassword\"\n  MemorySize: 256\n\
-                        FunctionName: !Sub \"${FunctionPrefix}Login\"\n  MemorySize: 1769\n";
-        let memory: Vec<_> =
-            functions_of(template).unwrap().into_iter().map(|one| (one.package, one.memory_mb)).collect();
-        assert_eq!(memory, [("lost-password".to_owned(), 256), ("login".to_owned(), 1_769)]);
     }
 
     #[test]
