@@ -311,11 +311,14 @@ class Template(unittest.TestCase):
                 resolved["Parameters"][name]["Default"] = value
             if not value:
                 # What CloudFormation makes of conditions that do not hold: the resources are not there.
+                needs_code = ("HasCode", "IsTried")
                 resolved["Resources"] = {
-                    name: one for name, one in resolved["Resources"].items() if not str(one.get("Condition", "")).endswith("HasCode")
+                    name: one
+                    for name, one in resolved["Resources"].items()
+                    if not str(one.get("Condition", "")).endswith(needs_code)
                 }
                 resolved["Conditions"] = {
-                    name: one for name, one in resolved["Conditions"].items() if not name.endswith("HasCode")
+                    name: one for name, one in resolved["Conditions"].items() if not name.endswith(needs_code)
                 }
             with self.subTest(step=step):
                 # W: what is not used in the first step.
