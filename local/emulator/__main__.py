@@ -7,11 +7,12 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, lambda_qualifier, ses_identity, transport
+from . import developer_identity, lambda_qualifier, ses_identity, transport, upload_key
 
 developer_identity.install()
 ses_identity.install()
 lambda_qualifier.install()
 transport.install()
+upload_key.install()
 del sys.argv[1:]
 app.main()
