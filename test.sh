@@ -69,14 +69,14 @@ check_formatting() {
 check_scripts() {
   step 'scripts and template'
   shellcheck -x ./*.sh scripts/*.sh lab/benchmark/*.sh .ci/run
-  cfn-lint template.yaml
+  cfn-lint template.yaml stacks/notifier/*.yaml
 }
 
 check_names() {
   local names name
-  step 'the tests that SECURITY.md and docs/defences.md name'
+  step 'the tests that SECURITY.md, docs/defences.md and docs/around-the-stack.md name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
-  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md | tr -d '`' | sort -u)
+  names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md | tr -d '`' | sort -u)
   for name in $names; do
     grep -rqE "(fn|def) $name\b" tests shared tools lab functions || fail "the test $name is named, and does not exist"
   done
@@ -184,13 +184,16 @@ case $what in
     folder=$PWD/target/test
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
-    build_host "$logs/host.log" import-users user-table
+    build_host "$logs/host.log" import-users user-table notifier
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
     step 'end to end'
     pages=
     [ $browser = yes ] || pages=' & not test(/^(sample_)?pages::/)'
     test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages"
+
+    step 'the notifier in two accounts'
+    python -m unittest discover --start-directory tests/local --pattern 'test_notifier.py'
 
     step 'local.sh'
     python -m unittest discover --start-directory tests/local --pattern 'test_local.py'

@@ -7,12 +7,13 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, lambda_qualifier, ses_identity, transport, upload_key
+from . import developer_identity, lambda_qualifier, principal_arn, ses_identity, transport, upload_key
 
 developer_identity.install()
 ses_identity.install()
 lambda_qualifier.install()
 transport.install()
 upload_key.install()
+principal_arn.install()
 del sys.argv[1:]
 app.main()

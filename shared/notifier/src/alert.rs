@@ -158,7 +158,10 @@ impl Alert {
                 "fields",
                 "an object of at most 20 names of one line with texts of up to 2000 characters",
             ))?,
-            to: recipients(object.get("to")).ok_or(field("to", "a list of 1 to 50 addresses"))?,
+            to: object
+                .get("to")
+                .map(|list| recipients(list).ok_or(field("to", "a list of 1 to 50 addresses")))
+                .transpose()?,
             id: id(object).ok_or(field("id", "one line of 1 to 256 characters"))?,
         })
     }
@@ -204,13 +207,12 @@ fn fields(value: Option<&Value>) -> Option<BTreeMap<String, String>> {
     object.iter().map(|(name, text)| Some((line(name, 64)?, paragraph(text.as_str()?, 2_000)?))).collect()
 }
 
-fn recipients(value: Option<&Value>) -> Option<Option<Vec<Email>>> {
-    let Some(value) = value else { return Some(None) };
+fn recipients(value: &Value) -> Option<Vec<Email>> {
     let list = value.as_array().filter(|list| (1..=50).contains(&list.len()))?;
-    let mut to: Vec<_> = list.iter().map(|address| Email::parse(address.as_str()?).ok()).collect::<Option<Vec<_>>>()?;
+    let mut to = list.iter().map(|address| Email::parse(address.as_str()?).ok()).collect::<Option<Vec<_>>>()?;
     to.sort();
     to.dedup();
-    Some(Some(to))
+    Some(to)
 }
 
 #[cfg(test)]

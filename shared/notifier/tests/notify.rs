@@ -1,4 +1,5 @@
 //! What becomes of events, with the services in memory.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;

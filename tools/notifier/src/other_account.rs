@@ -15,7 +15,7 @@ use std::time::Duration;
 const WAIT: Duration = Duration::from_secs(65);
 /// How long a session lasts, in seconds: the longest for a role that was assumed in another one.
 const SESSION_SECONDS: i32 = 60 * 60;
-/// The name of the session in the notifier's CloudTrail.
+/// The name of the session in the account's audit log.
 const SESSION_NAME: &str = "notifier-invoker";
 
 /// The notifier in another account.

@@ -1,4 +1,5 @@
 //! The invoker, with the other account in memory.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use latchkey_auth::{Cause, Fault, Timestamp};
 use notifier::invoker::{InvokeFault, Invoker, KEPT_UNTIL_BEFORE_END, OtherAccount, Session};

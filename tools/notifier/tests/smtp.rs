@@ -1,4 +1,5 @@
 //! Mail to a real SMTP server, aiosmtpd, over TLS. `python3` on the path has it: `./test.sh` installs it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use latchkey_auth::{Cause, Clock, Email, Entropy, Timestamp};
 use latchkey_config::Settings;
