@@ -9,6 +9,7 @@ that local.sh makes:
 import io
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -66,7 +67,7 @@ class NotifierTest(unittest.TestCase):
             cls.make_bucket(account, binary)
         ses = cls.client("ses", A)
         ses.verify_email_identity(EmailAddress=FROM)
-        cls.topic = cls.client("sns", A).create_topic(Name="alarms")["TopicArn"]
+        cls.topic = cls.stack(A, "alarms", "latchkey-alarms.yaml", {"FunctionPrefix": "sampleAuth"})["TopicArn"]
         cls.notifier = cls.stack(A, "notifier", "notifier.yaml", {
             "CodeBucket": cls.buckets[A], "CodeObject": "notifier.zip", "InvokerRoleArn": INVOKER_ROLE,
             "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "AlarmTopicArn": cls.topic, "MailFrom": FROM,
@@ -116,7 +117,7 @@ class NotifierTest(unittest.TestCase):
         cloudformation.create_stack(
             StackName=name, TemplateBody=(ROOT / "stacks" / "notifier" / template).read_text(),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
         limit = time.monotonic() + STACK_LIMIT
         while True:
@@ -254,18 +255,29 @@ class NotifierTest(unittest.TestCase):
         finally:
             iam.update_assume_role_policy(RoleName="notifier-invoker", PolicyDocument=json.dumps(before))
 
-    def test_a_ringing_alarm_ends_as_a_mail_and_five_hundred_alerts_in_a_minute_as_two(self):
+    def test_each_function_of_latchkey_has_an_alarm_on_faults_and_one_on_throttles(self):
+        names = re.findall(r'^name = "(\w)(\w*)"$', (ROOT / "stacks" / "functions.toml").read_text(), re.MULTILINE)
+        functions = [f"sampleAuth{first.upper()}{rest}" for first, rest in names]
+        alarms = {
+            (alarm["MetricName"], alarm["Dimensions"][0]["Value"])
+            for alarm in self.client("cloudwatch", A).describe_alarms(AlarmNamePrefix="sampleAuth")["MetricAlarms"]
+            if alarm["AlarmActions"] == [self.topic] and alarm["Namespace"] == "AWS/Lambda"
+        }
+        self.assertGreaterEqual(len(functions), 7)
+        self.assertEqual(alarms, {(metric, name) for name in functions for metric in ("Errors", "Throttles")})
+
+    def test_a_ringing_alarm_of_latchkey_ends_as_a_mail_and_five_hundred_alerts_in_a_minute_as_two(self):
         self.wait_for_a_new_window()
         windows_before, mails_before = set(self.ledger()), len(self.mails("[test]"))
         cloudwatch = self.client("cloudwatch", A)
-        cloudwatch.put_metric_alarm(
-            AlarmName="login-faults", AlarmDescription="Calls of login end in faults.", Namespace="AWS/Lambda", MetricName="Errors",
-            Dimensions=[{"Name": "FunctionName", "Value": "sampleAuthLogin"}], Statistic="Sum", Period=60, EvaluationPeriods=1,
-            Threshold=5, ComparisonOperator="GreaterThanThreshold", AlarmActions=[self.topic],
-        )
-        cloudwatch.set_alarm_state(AlarmName="login-faults", StateValue="ALARM", StateReason="7 faults in a minute")
-        [mail] = self.wait_for_mail("login-faults rings")
-        self.assertIn("7 faults in a minute", json.dumps(mail))
+        cloudwatch.put_metric_data(Namespace="Latchkey/sampleAuth", MetricData=[{
+            "MetricName": "Calls", "Value": 3, "Unit": "Count",
+            "Dimensions": [{"Name": "Operation", "Value": "mail"}, {"Name": "Outcome", "Value": "undelivered"}],
+        }])
+        [mail] = self.wait_for_mail("sampleAuth-undelivered rings")
+        for part in ("Latchkey gave up mails", "Latchkey/sampleAuth Calls", "Operation=mail, Outcome=undelivered"):
+            self.assertIn(part, mail["BodyText"])
+            self.assertIn(part, mail["BodyHtml"])
 
         function = self.client("lambda", A)
         with ThreadPoolExecutor(16) as threads:

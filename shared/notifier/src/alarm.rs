@@ -62,9 +62,14 @@ fn from_alarm(alarm: &Map<String, Value>) -> Option<Alert> {
     Some(Alert { severity, title: clean(&format!("{name} {verb}"), 200), text, source, time, fields, to: None, id })
 }
 
+/// CloudWatch writes `name` and `value`; its API, and what imitates it, `Name` and `Value`.
 fn dimensions(list: &[Value]) -> String {
-    let pair =
-        |dimension: &Value| Some(format!("{}={}", dimension.get("name")?.as_str()?, dimension.get("value")?.as_str()?));
+    let part = |dimension: &Value, names: [&str; 2]| {
+        names.into_iter().find_map(|name| dimension.get(name).and_then(Value::as_str)).map(str::to_owned)
+    };
+    let pair = |dimension: &Value| {
+        Some(format!("{}={}", part(dimension, ["name", "Name"])?, part(dimension, ["value", "Value"])?))
+    };
     list.iter().filter_map(pair).collect::<Vec<_>>().join(", ")
 }
 
