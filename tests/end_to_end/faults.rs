@@ -4,7 +4,7 @@
 use crate::service::binary;
 use futures_util::future::join_all;
 use harness::backends::{Backends, Behaviour, Call, Failure};
-use harness::functions::{FUNCTIONS, MAIL, account, event, variables};
+use harness::functions::{FUNCTIONS, MAIL, event, variables, willing};
 use harness::lambda::Environment;
 use harness::network::Network;
 use serde_json::{Value, json};
@@ -21,7 +21,8 @@ const BUDGET: Duration = Duration::from_secs(14);
 fn calls(function: &str) -> &'static [(Call, usize)] {
     match function {
         "create-user" | "lost-password" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
-        "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 1)],
+        // The try is counted, and the account is verified.
+        "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 2)],
         // The attempt is counted, and the count is cleared.
         "login" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::GetToken, 1)],
         "change-password" => {
@@ -48,8 +49,7 @@ fn fault(function: &str, call: Call) -> Option<&'static str> {
 }
 
 fn services(function: &str, failure: Option<(Call, Failure)>) -> Behaviour {
-    let item = Some(account(function != "verify-user"));
-    Behaviour { item, conditions_hold: true, failure, ..Behaviour::default() }
+    Behaviour { failure, ..willing(function) }
 }
 
 async fn start(function: &str) -> (Backends, Environment) {

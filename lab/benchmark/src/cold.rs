@@ -66,7 +66,7 @@ pub(crate) async fn compare(builds: &[(&str, &str)], starts: usize) -> Result<()
 /// One start of a binary, its first call and the next ones.
 async fn measure(series: &mut Series, binary: &Path, function: &str) -> Result<()> {
     let backends = Backends::behind(NETWORK).await?;
-    backends.behave(willing());
+    backends.behave(willing(function));
     let environment = Environment::start_with_log(binary, &variables(&backends)).await?;
     let (first, first_hash) = called(&environment, function).await?;
     series.connections.push(f64::from(u32::try_from(backends.counts().1)?));

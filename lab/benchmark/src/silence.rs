@@ -1,6 +1,6 @@
 //! Whether the time of an answer tells who has an account.
 //!
-//! Each pair of cases is asked in turns, twice over. First each call meets delays of table and mail of its own, as on AWS: this is
+//! Each pair of cases is asked in turns, twice over. First each call meets delays of the table of its own, as on AWS: this is
 //! what a caller sees. Then both of a pair meet the same delays: what differs now is the function's own doing, with the
 //! noise taken away that no caller can take away. Times are those inside the function's environment, as Lambda's REPORT line
 //! gives them to whoever may ask for the log.
@@ -12,6 +12,7 @@ use harness::backends::{Backends, Behaviour, Call};
 use harness::functions::{EMAIL, MOST_FAILURES, PASSWORD, account, binary, device_token, sample_account, variables};
 use harness::lambda::Environment;
 use harness::statistics::{median, paired_p_value};
+use latchkey_salting::{SALT_BYTES, Scheme};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -35,9 +36,18 @@ impl Case {
 }
 
 /// A function, what it is asked, and the two cases that nobody may tell apart.
-type Pair = (&'static str, Value, [Case; 2]);
+struct Pair {
+    function: &'static str,
+    /// The kinds of password hashes that may remain in the table (`FORMER_PASSWORD_HASHES`).
+    former: &'static str,
+    event: Value,
+    cases: [Case; 2],
+}
 
-fn pairs() -> [Pair; 12] {
+/// A service whose owner changed the hash, and took over a table of the older sample before.
+const FORMER: &str = "argon2id,lambdauth:128";
+
+fn pairs() -> Vec<Pair> {
     let case = |name, item, conditions_hold| Case { name, item, conditions_hold, failures: 0 };
     let unknown = || case("unknown", None, false);
     let known = |name, verified| case(name, Some(account(verified)), true);
@@ -54,31 +64,34 @@ fn pairs() -> [Pair; 12] {
     let replaced = case("another's by now, valid token", Some(other_owner), true);
     let closed = |case: Case| Case { failures: MOST_FAILURES, ..case };
     let right = json!({ "email": EMAIL, "password": PASSWORD });
-    [
-        ("login", wrong(), [unknown(), known("known, wrong password", true)]),
-        ("login", wrong(), [unknown(), known("unverified, wrong password", false)]),
-        ("login", wrong(), [unknown(), sample]),
-        ("login", on(""), [unknown(), known("known, wrong password, no token", true)]),
-        ("login", on("no token"), [unknown(), known("known, wrong password, malformed token", true)]),
-        ("login", on(&foreign), [unknown(), known("known, wrong password, foreign token", true)]),
-        ("login", on(&void), [unknown(), known("known, wrong password, void token", true)]),
+    let mut older = account(true);
+    let hash = latchkey_salting::hash(PASSWORD.as_bytes(), &[7; SALT_BYTES], Scheme::Argon2id);
+    older["passwordHash"] = json!({ "S": hash.as_str() });
+    let older = case("after a change of the hash, not renewed, wrong password", Some(older), true);
+    let now = |function, event, cases| Pair { function, former: "", event, cases };
+    let after_a_change = |cases| Pair { former: FORMER, ..now("login", wrong(), cases) };
+    vec![
+        now("login", wrong(), [unknown(), known("known, wrong password", true)]),
+        now("login", wrong(), [unknown(), known("unverified, wrong password", false)]),
+        now("login", wrong(), [unknown(), sample]),
+        now("login", on(""), [unknown(), known("known, wrong password, no token", true)]),
+        now("login", on("no token"), [unknown(), known("known, wrong password, malformed token", true)]),
+        now("login", on(&foreign), [unknown(), known("known, wrong password, foreign token", true)]),
+        now("login", on(&void), [unknown(), known("known, wrong password, void token", true)]),
         // Only who has logged in before holds a valid one, and knows that there was an account.
-        ("login", on(&valid), [case("gone, valid token", None, true), replaced]),
-        ("login", right, [closed(unknown()), closed(known("closed, right password", true))]),
-        ("lost-password", json!({ "email": EMAIL }), [unknown(), known("known", true)]),
-        ("create-user", sign_up, [case("new", None, true), existing]),
-        ("reset-password", token, [unknown(), known("known, wrong token", true)]),
+        now("login", on(&valid), [case("gone, valid token", None, true), replaced]),
+        now("login", right, [closed(unknown()), closed(known("closed, right password", true))]),
+        after_a_change([unknown(), known("after a change of the hash, renewed, wrong password", true)]),
+        after_a_change([unknown(), older]),
+        now("lost-password", json!({ "email": EMAIL }), [unknown(), known("known", true)]),
+        now("create-user", sign_up, [case("new", None, true), existing]),
+        now("reset-password", token, [unknown(), known("known, wrong token", true)]),
     ]
 }
 
-/// A few milliseconds for the table; for the mail log-normal, most of it between 20 and 150 ms.
+/// A few milliseconds for each call to a table. None of these functions calls anything else here.
 fn delays(random: &mut StdRng) -> HashMap<Call, Duration> {
-    let table = |random: &mut StdRng| Duration::from_secs_f64(random.random_range(0.002..0.006));
-    // Box and Muller.
-    let (u, v): (f64, f64) = (random.random_range(f64::EPSILON..1.0), random.random());
-    let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
-    let mail = Duration::from_secs_f64((0.055 * (0.5 * normal).exp()).clamp(0.020, 0.150));
-    Call::ALL.map(|call| (call, if call == Call::SendEmail { mail } else { table(random) })).into()
+    Call::ALL.map(|call| (call, Duration::from_secs_f64(random.random_range(0.002..0.006)))).into()
 }
 
 /// Whose delays the two calls of a pair meet.
@@ -99,8 +112,10 @@ pub(crate) async fn run(target: &Path, count: usize) -> Result<()> {
     let header = "function | case | median | other case | median | as a caller sees it | p | with the same delays | p";
     let mut table = Table::new(header);
     for pair in pairs() {
-        let (function, _, [Case { name, .. }, Case { name: other_name, .. }]) = pair;
-        let environment = Environment::start(&binary(target, function), &variables(&backends)).await?;
+        let Pair { function, former, cases: [Case { name, .. }, Case { name: other_name, .. }], .. } = pair;
+        let mut variables = variables(&backends);
+        variables.insert("FORMER_PASSWORD_HASHES".to_owned(), former.to_owned());
+        let environment = Environment::start(&binary(target, function), &variables).await?;
         let mut cells = vec![function.to_owned(), name.to_owned(), String::new(), other_name.to_owned(), String::new()];
         let mut line = json!({ "function": function, "pairs": count, "cases": [name, other_name] });
         for whose in [Delays::Own, Delays::Same] {
@@ -126,7 +141,7 @@ pub(crate) async fn run(target: &Path, count: usize) -> Result<()> {
 async fn measure(
     environment: &Environment,
     backends: &Backends,
-    (function, event, cases): &Pair,
+    Pair { function, event, cases, .. }: &Pair,
     count: usize,
     whose: Delays,
     random: &mut StdRng,

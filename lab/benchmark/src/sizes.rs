@@ -31,14 +31,14 @@ fn usd_per_million(model: &Model, memory: u32, duration: f64) -> f64 {
 }
 
 /// Services that take the time that `docs/cost.md` assumes.
-fn services(model: &Model) -> Behaviour {
+fn services(model: &Model, function: &str) -> Behaviour {
     let assumed = |name| Duration::from_secs_f64(model.workload.assumed(name) / 1_000.0);
     let delay = |call| match call {
         Call::SendEmail => assumed("mailMs"),
         Call::GetToken => assumed("identityMs"),
         _ => assumed("tableMs"),
     };
-    Behaviour { delays: Call::ALL.map(|call| (call, delay(call))).into(), ..willing() }
+    Behaviour { delays: Call::ALL.map(|call| (call, delay(call))).into(), ..willing(function) }
 }
 
 /// A process of a function that has this share of a core.
@@ -60,11 +60,11 @@ pub(crate) async fn run(target: &Path, calls: usize, starts: usize) -> Result<()
     let assumed = |name| model.workload.assumed(name);
     let share_of = |size: u32| f64::from(size) / assumed("fullCpuMb");
     let backends = Backends::start().await?;
-    backends.behave(services(&model));
     let functions = product::functions()?;
     let (mut warm, mut first) = (table(), table());
     let mut report = Map::new();
     for function in functions.iter().map(|function| &function.package[..]) {
+        backends.behave(services(&model, function));
         let binary = binary(target, function);
         let (mut warm_row, mut first_row) = (vec![function.to_owned()], vec![function.to_owned()]);
         let mut lines = Vec::new();
@@ -81,7 +81,7 @@ pub(crate) async fn run(target: &Path, calls: usize, starts: usize) -> Result<()
             let mut firsts = Vec::with_capacity(starts);
             for _ in 0..starts {
                 let backends = Backends::behind(NETWORK).await?;
-                backends.behave(willing());
+                backends.behave(willing(function));
                 let (started, _share) = environment(&binary, share_of(size), &backends).await?;
                 firsts.push(milliseconds(granted(&started, function).await?));
             }

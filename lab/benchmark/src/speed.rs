@@ -63,6 +63,7 @@ async fn measure(binaries: &[(PathBuf, &str)], backends: &Backends) -> Result<(V
 
 /// The calls of one environment.
 async fn call(series: &mut Series, binary: &Path, function: &str, backends: &Backends) -> Result<()> {
+    backends.behave(willing(function));
     let environment = Environment::start(binary, &variables(backends)).await?;
     series.first.push(milliseconds(granted(&environment, function).await?));
     tokio::time::sleep(SETTLED).await;
@@ -114,7 +115,6 @@ fn table(first: &str, size: &str, all: &[(&str, Series, Option<u64>)]) -> Table 
 /// Measures every function and the empty one, and prints the table.
 pub(crate) async fn run(target: &Path) -> Result<()> {
     let backends = Backends::start().await?;
-    backends.behave(willing());
     let functions = product::functions()?;
     let names: Vec<_> =
         std::iter::once("empty").chain(functions.iter().map(|function| &function.package[..])).collect();
@@ -148,7 +148,6 @@ pub(crate) async fn run(target: &Path) -> Result<()> {
 /// Several builds of functions beside each other, in turns: a name and a file each.
 pub(crate) async fn compare(builds: &[(&str, &str)]) -> Result<()> {
     let backends = Backends::start().await?;
-    backends.behave(willing());
     let binaries: Vec<_> = builds.iter().map(|(_, path)| (PathBuf::from(path), function(path))).collect();
     let (all, _) = measure(&binaries, &backends).await?;
     let size = |path| std::fs::metadata(path).ok().map(|file| file.len());
@@ -183,7 +182,7 @@ struct Parts {
 /// those of the same call, so that a machine that slows down takes nothing away.
 async fn chain(target: &Path, backends: &Backends) -> Result<Value> {
     const DELAY: Duration = Duration::from_millis(5);
-    let mut slow = willing();
+    let mut slow = willing("login");
     slow.delays = Call::ALL.map(|call| (call, DELAY)).into();
     let environment = Environment::start_with_log(&binary(target, "login"), &variables(backends)).await?;
     // The services look for requests all the time: how long they take to wake is not the function's.
@@ -192,7 +191,7 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value> {
             tokio::task::yield_now().await;
         }
     });
-    let mut of = [("at once", willing(), Parts::default()), ("after 5 ms each", slow, Parts::default())];
+    let mut of = [("at once", willing("login"), Parts::default()), ("after 5 ms each", slow, Parts::default())];
     for call in 0..CHAINS + WARM_UP {
         for (_, behaviour, parts) in &mut of {
             backends.behave(behaviour.clone());
@@ -231,9 +230,9 @@ async fn chain(target: &Path, backends: &Backends) -> Result<Value> {
 
 /// What a pause as long as a hash costs who waits for its end: functions that hash nothing, called at once and after one.
 async fn slept(target: &Path, backends: &Backends, pause: Duration) -> Result<Value> {
-    backends.behave(willing());
     let mut report = Map::new();
-    for function in ["empty", "verify-user"] {
+    for function in ["empty", "lost-password"] {
+        backends.behave(willing(function));
         let environment = Environment::start(&binary(target, function), &variables(backends)).await?;
         let (mut at_once, mut after) = (Vec::new(), Vec::new());
         for call in 0..CHAINS + WARM_UP {

@@ -102,7 +102,7 @@ pub fn device_token(address: &str, generation: u32) -> String {
 pub fn event(function: &str) -> Value {
     match function {
         "create-user" => json!({ "email": EMAIL, "password": "a long enough password" }),
-        "verify-user" => json!({ "email": EMAIL, "verify": TOKEN }),
+        "verify-user" => json!({ "email": EMAIL, "verify": TOKEN, "password": PASSWORD }),
         "login" => json!({ "email": EMAIL, "password": PASSWORD }),
         "change-password" => {
             json!({ "email": EMAIL, "oldPassword": PASSWORD, "newPassword": "a long enough password" })
@@ -186,8 +186,8 @@ pub fn sample_account() -> Value {
 
 const TOKEN_HASH: &str = "g0tuZ6q412zO9IRkeAUs8HN6MQeXPsGce37J3Rsc8wQ";
 
-/// Services that know the account and let every write through, at once.
+/// Services that answer at once, let every write through, and hold the account that this function expects.
 #[must_use]
-pub fn willing() -> Behaviour {
-    Behaviour { item: Some(account(true)), conditions_hold: true, ..Behaviour::default() }
+pub fn willing(function: &str) -> Behaviour {
+    Behaviour { item: Some(account(function != "verify-user")), conditions_hold: true, ..Behaviour::default() }
 }
