@@ -7,7 +7,9 @@ import sys
 
 from ministack import app
 
-from . import developer_identity, lambda_qualifier, principal_arn, ses_identity, transport, upload_key
+from . import (
+    developer_identity, lambda_qualifier, other_accounts, principal_arn, ses_identity, transport, upload_key,
+)
 
 developer_identity.install()
 ses_identity.install()
@@ -15,5 +17,6 @@ lambda_qualifier.install()
 transport.install()
 upload_key.install()
 principal_arn.install()
+other_accounts.install()
 del sys.argv[1:]
 app.main()

@@ -68,9 +68,11 @@ class NotifierTest(unittest.TestCase):
         ses = cls.client("ses", A)
         ses.verify_email_identity(EmailAddress=FROM)
         cls.topic = cls.stack(A, "alarms", "latchkey-alarms.yaml", {"FunctionPrefix": "sampleAuth"})["TopicArn"]
+        direct, cls.direct = cls.role(B, "direct", "lambda:InvokeFunction")
         cls.notifier = cls.stack(A, "notifier", "notifier.yaml", {
             "CodeBucket": cls.buckets[A], "CodeObject": "notifier.zip", "InvokerRoleArn": INVOKER_ROLE,
-            "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "AlarmTopicArn": cls.topic, "MailFrom": FROM,
+            "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "AlarmTopicArn": cls.topic, "DirectInvokerArn": direct,
+            "MailFrom": FROM,
             "MailTo": f"{OPS},{OWNER}", "SubjectPrefix": "[test]", "MailsPerCallerAndDay": "1000", "MailsPerDay": "1000",
         })
         cls.invoker = cls.stack(B, "invoker", "invoker.yaml", {
@@ -241,6 +243,18 @@ class NotifierTest(unittest.TestCase):
         self.assertEqual(answer["reason"], "invalid_request")
         self.refused(lambda: self.client("lambda", credentials=lent).list_functions())
         self.refused(lambda: self.client("s3", credentials=lent).list_objects_v2(Bucket=self.buckets[A]))
+
+    def test_the_role_that_the_functions_policy_names_invokes_it_directly_and_no_other_does(self):
+        arn = self.notifier["FunctionArn"]
+        answer, error = self.invoke(self.client("lambda", credentials=self.direct), arn, {"id": "no alert either"})
+        self.assertIsNone(error)
+        self.assertEqual(answer["reason"], "invalid_request")
+        _, other = self.role(B, "direct-other", "lambda:InvokeFunction")
+        _, third = self.role(C, "direct", "lambda:InvokeFunction")
+        for who in (other, third):
+            self.refused(lambda who=who: self.invoke(self.client("lambda", credentials=who), arn, {}))
+        for account in (B, C):
+            self.refused(lambda account=account: self.invoke(self.client("lambda", account), arn, {}))
 
     def as_the_invoker(self):
         """Credentials of the invoker's role, which Lambda alone may assume: its trust is widened for a moment."""
