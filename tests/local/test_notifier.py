@@ -6,11 +6,13 @@ that local.sh makes:
     .local/venv/bin/python -m unittest discover -s tests/local -p test_notifier.py
 """
 
+import datetime
 import io
 import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -22,6 +24,9 @@ from pathlib import Path
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from test_emulator import ACCOUNT, CALL_LIMIT, REGION, Emulator
 
@@ -50,6 +55,24 @@ def packed(binary):
         with zipfile.ZipFile(archive, "w", compresslevel=1) as written:
             written.writestr(entry, stripped.read_bytes())
         return archive.getvalue()
+
+
+def make_certificate(key_file, certificate_file):
+    """A certificate for localhost that signs for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    key_file.write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ))
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 class NotifierTest(unittest.TestCase):
@@ -178,7 +201,7 @@ class NotifierTest(unittest.TestCase):
     def ledger(self):
         """The items of the notifier's ledger whose keys begin with `window`, by key."""
         table = self.client("dynamodb", A)
-        [name] = [name for name in table.list_tables()["TableNames"] if "ledger" in name.lower()]
+        [name] = [name for name in table.list_tables()["TableNames"] if name.startswith("notifier-")]
         items = table.scan(TableName=name)["Items"]
         numbers = lambda item: {key: int(value["N"]) for key, value in item.items() if "N" in value}
         return {item["key"]["S"]: numbers(item) for item in items if item["key"]["S"].startswith("window")}
@@ -223,6 +246,52 @@ class NotifierTest(unittest.TestCase):
         self.assertIn(OWNER, json.dumps(mail))
         again, _ = self.invoke(self.client("lambda", B), "notifier-invoker", self.alert("across"))
         self.assertEqual(again["reason"], "duplicate")
+
+    def test_of_the_same_alert_many_times_at_once_one_is_mailed(self):
+        self.wait_for_a_new_window()
+        function = self.client("lambda", A)
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda _: self.invoke(function, "notifier", self.alert("at-once")), range(16)))
+        self.assertEqual([answer for answer, error in answers if error], [])
+        self.assertEqual(sum(answer["sent"] for answer, _ in answers), 1)
+        self.assertEqual({answer["reason"] for answer, _ in answers if not answer["sent"]}, {"duplicate"})
+        self.assertEqual(len(self.mails("Load at-once failed")), 1)
+
+    def test_by_setting_the_mail_goes_to_a_relay_over_tls_with_the_credentials_of_a_secret(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = Path(folder) / "key.pem", Path(folder) / "certificate.pem"
+            make_certificate(key, certificate)
+            told = {"certificate": str(certificate), "key": str(key), "login": ["notifier", "right"]}
+            relay = subprocess.Popen(
+                [sys.executable, ROOT / "tools" / "notifier" / "tests" / "relay.py", json.dumps(told)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+            self.addCleanup(relay.stdout.close)
+            self.addCleanup(relay.wait, 20)
+            self.addCleanup(relay.stdin.close)
+            port = relay.stdout.readline().strip()
+            self.assertTrue(port.isdigit(), "aiosmtpd is missing: local/requirements-checks.txt")
+            secrets = self.client("secretsmanager", A)
+            secret = secrets.create_secret(
+                Name="relay", SecretString=json.dumps({"username": "notifier", "password": "wrong"})
+            )["ARN"]
+            self.stack(A, "relay", "notifier.yaml", {
+                "CodeBucket": self.buckets[A], "CodeObject": "notifier.zip", "FunctionName": "by-relay", "RoleName": "by-relay",
+                "InvokerRoleArn": INVOKER_ROLE, "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "MailFrom": FROM, "MailTo": OPS,
+                "Transport": "smtp", "SmtpHost": "localhost", "SmtpPort": port, "SmtpAuthority": certificate.read_text(),
+                "SmtpSecretArn": secret,
+            })
+            function = self.client("lambda", A)
+            fault, error = self.invoke(function, "by-relay", self.alert("by-relay"))
+            self.assertTrue(error, fault)
+            self.assertEqual(fault["errorType"], "MailAuthenticateFailed")
+            secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"username": "notifier", "password": "right"}))
+            answer, error = self.invoke(function, "by-relay", self.alert("by-relay"))
+            self.assertIsNone(error, answer)
+            mail = json.loads(relay.stdout.readline())
+            self.assertEqual((mail["to"], mail["user"], mail["tls"]), ([OPS], "notifier", True))
+            self.assertEqual((mail["subject"], mail["messageId"]), ("[critical] Load by-relay failed", answer["messageId"]))
+            self.assertIn("Step &lt;3&gt; ended.", mail["html"])
 
     def test_another_role_the_root_a_third_account_and_a_wrong_external_id_do_not_get_the_role(self):
         role = self.notifier["InvocationRoleArn"]
