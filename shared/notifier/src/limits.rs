@@ -9,9 +9,9 @@ use latchkey_auth::{Cause, Timestamp};
 
 /// How long a repeated ID is not mailed again, in seconds: an hour.
 pub const REPEATED_WITHIN: u64 = 60 * 60;
-/// How long a claim holds while its alert is being mailed, in seconds. It is longer than the function may run, so that a process
-/// that died does not keep its alert from being mailed at the next attempt, a minute or two later.
-pub const CLAIM_SECONDS: u64 = 60;
+/// How long a claim holds while its alert is being mailed, in seconds. It is longer than the function may run, which is 50 seconds,
+/// and shorter than the minute after which Lambda tries an asynchronous call again: the alert of a process that died is mailed then.
+pub const CLAIM_SECONDS: u64 = 55;
 /// The length of a window, in seconds.
 pub const WINDOW_SECONDS: u64 = 60;
 /// How many titles of alerts that were not mailed the mail with their count lists.

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The waits before the second and the third attempt at a mail. Three attempts of ten seconds each and the waits stay below the
-/// function's timeout of 60 seconds.
+/// function's timeout of 50 seconds.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Sends mail.

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use latchkey_auth::{Cause, Email, Timestamp};
 use latchkey_notifier::memory::{MemoryLedger, MemoryMailer, MemoryQueue};
 use latchkey_notifier::notify::{Call, NotifierSettings};
-use latchkey_notifier::{Answer, Limits, Message, Notifier, NotifyFault, Reason, SendFault, Stage};
+use latchkey_notifier::{Answer, Limits, Mailer, Message, Notifier, NotifyFault, Reason, SendFault, Stage};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const NOW: Timestamp = Timestamp(1_790_000_000);
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:alarms";
@@ -18,6 +19,19 @@ struct World {
     ledger: MemoryLedger,
     mailer: MemoryMailer,
     queue: MemoryQueue,
+}
+
+/// A mail service that takes a connection and never answers.
+struct Stuck<'a>(&'a MemoryMailer);
+
+impl Mailer for Stuck<'_> {
+    async fn send(&self, _message: &Message) -> Result<String, SendFault> {
+        std::future::pending().await
+    }
+
+    async fn pause(&self, wait: Duration) {
+        self.0.pause(wait).await;
+    }
 }
 
 fn email(text: &str) -> Email {
@@ -106,6 +120,19 @@ fn a_repeated_id_is_not_mailed_again_within_an_hour_and_is_after_it() {
     let mut of_another = alert("1");
     of_another["source"] = json!("backup");
     assert_eq!(reason(world.notify(&of_another, NOW.plus(7_000), "d")), None, "another source has IDs of its own");
+}
+
+#[test]
+fn the_alert_of_a_process_that_died_is_mailed_when_lambda_tries_again() {
+    let world = World::default();
+    let event = alert("1").to_string();
+    let stuck = Stuck(&world.mailer);
+    let process = Notifier::new(&world.ledger, stuck, &world.queue, settings(LIMITS));
+    assert!(process.notify(&event, Call { now: NOW, marker: "a" }).now_or_never().is_none(), "it hangs at the mail");
+    assert_eq!(reason(world.notify(&alert("1"), NOW.plus(50), "b")), Some(Reason::Duplicate), "it may still be at it");
+    // The window of the first attempt has ended as well.
+    assert_eq!(reason(world.notify(&alert("1"), NOW.plus(60), "c")), None);
+    assert_eq!(world.sent().len(), 1);
 }
 
 #[test]
@@ -267,7 +294,7 @@ fn a_transient_failure_is_tried_again_and_a_permanent_one_is_not() {
     let world = World::default();
     world.mailer.fail([fault(Stage::Connect, true), fault(Stage::Data, true)]);
     assert_eq!(reason(world.notify(&alert("1"), NOW, "a")), None);
-    assert_eq!(world.mailer.waits().iter().map(std::time::Duration::as_secs).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(world.mailer.waits().iter().map(Duration::as_secs).collect::<Vec<_>>(), [1, 4]);
 
     for (stage, error_type) in [
         (Stage::Connect, "MailConnectFailed"),
