@@ -70,7 +70,7 @@ check_scripts() {
   step 'scripts and template'
   shellcheck -x ./*.sh scripts/*.sh examples/*/*.sh lab/benchmark/*.sh .ci/run
   cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml stacks/lambda-trigger/*.yaml stacks/custom-resource.yaml \
-    examples/custom-resource/*.yaml
+    examples/custom-resource/*.yaml stacks/notifier/*.yaml
   python tools/policy-guard/inputs.py --check
 }
 
@@ -187,7 +187,7 @@ case $what in
     folder=$PWD/target/test
     trap './local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
-    build_host "$logs/host.log" import-users hello-world user-table
+    build_host "$logs/host.log" import-users hello-world notifier user-table
 
     step 'scripts against the models of AWS, and against the emulator'
     python -m unittest discover --start-directory tests/local --pattern 'test_models.py'
@@ -200,6 +200,9 @@ case $what in
     pages=
     [ $browser = yes ] || pages=' & not test(/^(sample_)?pages::/)'
     test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages"
+
+    step 'the notifier in two accounts'
+    python -m unittest discover --start-directory tests/local --pattern 'test_notifier.py'
 
     step 'local.sh'
     python -m unittest discover --start-directory tests/local --pattern 'test_local.py'

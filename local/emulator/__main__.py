@@ -8,8 +8,8 @@ import sys
 from ministack import app
 
 from . import (
-    custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, public_access, ses_identity, ses_rules,
-    stack_deletions, streams, transport,
+    custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, other_accounts, principal_arn, public_access,
+    ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
 )
 
 developer_identity.install()
@@ -23,5 +23,8 @@ public_access.install()
 streams.install()
 invocations.install()
 json_logs.install()
+upload_key.install()
+principal_arn.install()
+other_accounts.install()
 del sys.argv[1:]
 app.main()

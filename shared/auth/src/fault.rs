@@ -23,6 +23,16 @@ pub enum Fault {
     /// A defect in Latchkey itself.
     #[error("internal: {0}")]
     Internal(Cause),
+    /// A fault of a function that is no operation of the contract, under an error type of its own.
+    #[error("{error_type}: {cause}")]
+    Other {
+        /// The `errorType`.
+        error_type: &'static str,
+        /// The `errorMessage`.
+        message: &'static str,
+        /// What failed.
+        cause: Cause,
+    },
 }
 
 impl Fault {
@@ -36,6 +46,7 @@ impl Fault {
             Self::CompromisedPasswords(_) => "BreachesUnavailable",
             Self::Record(_) => "RecordDamaged",
             Self::Internal(_) => "InternalFault",
+            Self::Other { error_type, .. } => error_type,
         }
     }
 
@@ -49,6 +60,7 @@ impl Fault {
             Self::CompromisedPasswords(_) => "The breached-password service did not answer. Try again in a moment.",
             Self::Record(_) => "The account's record cannot be read. Tell the operator of this service.",
             Self::Internal(_) => "Something went wrong inside the service. Tell its operator.",
+            Self::Other { message, .. } => message,
         }
     }
 
@@ -61,7 +73,8 @@ impl Fault {
             | Self::Identities(cause)
             | Self::CompromisedPasswords(cause)
             | Self::Record(cause)
-            | Self::Internal(cause) => cause,
+            | Self::Internal(cause)
+            | Self::Other { cause, .. } => cause,
         }
     }
 }

@@ -190,7 +190,9 @@ impl<'a> Settings<'a> {
     }
 
     /// A setting that is present and not empty: a template cannot omit a variable.
-    fn get(&self, key: &str) -> Option<String> {
+    /// A setting that only one function has, as text. An empty one counts as missing.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<String> {
         (self.0)(key).filter(|text| !text.is_empty())
     }
 

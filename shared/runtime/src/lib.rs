@@ -225,6 +225,11 @@ fn stamped<L>(line: &L, at: SystemTime) -> Stamped<'_, L> {
     Stamped { timestamp: DateTime::from(at).fmt(Format::DateTime).unwrap_or_default(), line }
 }
 
+/// Writes a further log line about an event, for the operators of a function that no stranger may invoke.
+pub fn log(line: &impl Serialize) {
+    write(line);
+}
+
 /// Writes a line to standard output, which is the function's log stream. If that fails, the line is lost: there is nowhere
 /// else to report it, and the response matters more.
 fn write(line: &impl Serialize) {

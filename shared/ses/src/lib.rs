@@ -3,7 +3,8 @@
 use aws_sdk_ses::Client;
 use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
-use latchkey_auth::delivery::{SendError, SendMail};
+pub use latchkey_auth::delivery::SendError;
+use latchkey_auth::delivery::SendMail;
 use latchkey_auth::{Cause, Mail};
 use latchkey_aws::{SdkConfig, WarmUp};
 
@@ -31,32 +32,44 @@ impl SesMailer {
     pub fn warm_up(&self, connections: usize) -> Option<WarmUp> {
         WarmUp::new(ENDPOINT, connections, &self.client)
     }
+
+    /// Sends one mail to all of these addresses, up to 50, and returns the ID that SES gave it.
+    pub async fn send<'a>(
+        &self,
+        to: impl IntoIterator<Item = &'a str>,
+        subject: &str,
+        text: &str,
+        html: &str,
+    ) -> Result<String, SendError> {
+        let message = message(subject, text, html).map_err(|_| SendError::Refused(Cause::code("message")))?;
+        let to = to.into_iter().map(str::to_owned).collect();
+        let sent = self
+            .client
+            .send_email()
+            .source(&self.sender)
+            .destination(Destination::builder().set_to_addresses(Some(to)).build())
+            .message(message)
+            .send()
+            .await;
+        sent.map(|sent| sent.message_id).map_err(|error| {
+            let cause = latchkey_aws::cause(&error);
+            if is_refusal(&error) { SendError::Refused(cause) } else { SendError::Unavailable(cause) }
+        })
+    }
 }
 
 fn content(text: &str) -> Result<Content, BuildError> {
     Content::builder().charset("UTF-8").data(text).build()
 }
 
-fn message(mail: &Mail) -> Result<Message, BuildError> {
-    let body = Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
-    Ok(Message::builder().subject(content(&mail.subject)?).body(body).build())
+fn message(subject: &str, text: &str, html: &str) -> Result<Message, BuildError> {
+    let body = Body::builder().text(content(text)?).html(content(html)?).build();
+    Ok(Message::builder().subject(content(subject)?).body(body).build())
 }
 
 impl SendMail for SesMailer {
     async fn send_mail(&self, mail: &Mail) -> Result<(), SendError> {
-        let message = message(mail).map_err(|_| SendError::Refused(Cause::code("message")))?;
-        let sent = self
-            .client
-            .send_email()
-            .source(&self.sender)
-            .destination(Destination::builder().to_addresses(mail.to.as_str()).build())
-            .message(message)
-            .send()
-            .await;
-        sent.map(drop).map_err(|error| {
-            let cause = latchkey_aws::cause(&error);
-            if is_refusal(&error) { SendError::Refused(cause) } else { SendError::Unavailable(cause) }
-        })
+        self.send([mail.to.as_str()], &mail.subject, &mail.text, &mail.html).await.map(drop)
     }
 }
 

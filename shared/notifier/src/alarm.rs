@@ -1,0 +1,176 @@
+//! Events of SNS, as CloudWatch alarms send them, mapped to the contract.
+//!
+//! The form of the message is CloudWatch's ("Notifying users on alarm changes", Amazon CloudWatch User Guide).
+
+use crate::alert::{Alert, InvalidAlert, MAX_BYTES, Severity, is_deceptive, moment};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The ARN of the topic that a record comes from, and its message.
+fn parts(record: &Value) -> Option<(&str, &str)> {
+    let sns = record.get("Sns")?;
+    Some((sns.get("TopicArn")?.as_str()?, sns.get("Message")?.as_str()?))
+}
+
+/// Maps a record of an SNS event to an alert. `topics` are the ARNs that the notifier listens to.
+pub fn from_sns(record: &Value, topics: &[String]) -> Result<Alert, InvalidAlert> {
+    let (topic, message) = parts(record).ok_or(InvalidAlert::NoAlarm)?;
+    if !topics.iter().any(|listened| listened == topic) {
+        return Err(InvalidAlert::ForeignSource);
+    }
+    if message.len() > MAX_BYTES {
+        return Err(InvalidAlert::TooLong);
+    }
+    let Ok(Value::Object(alarm)) = serde_json::from_str(message) else { return Err(InvalidAlert::NoAlarm) };
+    from_alarm(&alarm).ok_or(InvalidAlert::NoAlarm)
+}
+
+fn from_alarm(alarm: &Map<String, Value>) -> Option<Alert> {
+    let text = |name: &str| alarm.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (name, state) = (clean(&text("AlarmName")?, 200), text("NewStateValue")?);
+    // "2026-09-21T14:13:20.123+0000": its offset has no colon, which RFC 3339 requires.
+    let changed = text("StateChangeTime")?;
+    let time = moment(&changed.replacen("+0000", "Z", 1))?;
+    let (severity, verb) = match state.as_str() {
+        "ALARM" => (Severity::Critical, "rings"),
+        "INSUFFICIENT_DATA" => (Severity::Warning, "has too little data"),
+        "OK" => (Severity::Info, "is over"),
+        _ => return None,
+    };
+    let source = text("AlarmArn").map_or_else(|| name.clone(), |arn| clean(&arn, 512));
+    let mut fields = BTreeMap::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            fields.insert(name.to_owned(), clean(&value, 2_000));
+        }
+    };
+    add("Account", text("AWSAccountId"));
+    add("Region", region(&source).map(str::to_owned).or_else(|| text("Region")));
+    add("Before", text("OldStateValue"));
+    add("Console", console(&source, &name));
+    let trigger = alarm.get("Trigger").and_then(Value::as_object);
+    let of_trigger = |name: &str| trigger.and_then(|trigger| trigger.get(name));
+    let metric = |name: &str| of_trigger(name).and_then(Value::as_str).map(str::to_owned);
+    add("Metric", metric("MetricName").map(|name| format!("{} {name}", metric("Namespace").unwrap_or_default())));
+    add("Dimensions", of_trigger("Dimensions").and_then(Value::as_array).map(|list| dimensions(list)));
+    add("Threshold", of_trigger("Threshold").filter(|value| value.is_number()).map(ToString::to_string));
+    let parts = [text("AlarmDescription"), text("NewStateReason")];
+    let text = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+    let text = if text.is_empty() { format!("The state of the alarm is {state}.") } else { clean_text(&text) };
+    // The moment of the change tells one ring from the next; the topic's redelivery repeats it.
+    let id = format!("{source} {changed} {state}");
+    Some(Alert { severity, title: clean(&format!("{name} {verb}"), 200), text, source, time, fields, to: None, id })
+}
+
+/// CloudWatch writes `name` and `value`; its API, and what imitates it, `Name` and `Value`.
+fn dimensions(list: &[Value]) -> String {
+    let part = |dimension: &Value, names: [&str; 2]| {
+        names.into_iter().find_map(|name| dimension.get(name).and_then(Value::as_str)).map(str::to_owned)
+    };
+    let pair = |dimension: &Value| {
+        Some(format!("{}={}", part(dimension, ["name", "Name"])?, part(dimension, ["value", "Value"])?))
+    };
+    list.iter().filter_map(pair).collect::<Vec<_>>().join(", ")
+}
+
+fn region(arn: &str) -> Option<&str> {
+    let region = arn.strip_prefix("arn:aws:cloudwatch:")?.split(':').next()?;
+    (!region.is_empty()
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'))
+    .then_some(region)
+}
+
+/// The page of an alarm in the console, for names that need no escaping there.
+fn console(arn: &str, name: &str) -> Option<String> {
+    let region = region(arn)?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    plain.then(|| {
+        format!("https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:alarm/{name}")
+    })
+}
+
+/// What CloudWatch sends is not refused for a character, but loses it.
+fn clean(text: &str, longest: usize) -> String {
+    text.chars().map(|c| if is_deceptive(c) { ' ' } else { c }).take(longest).collect::<String>().trim().to_owned()
+}
+
+fn clean_text(text: &str) -> String {
+    let keep = |c: char| if !matches!(c, '\n' | '\t') && is_deceptive(c) { ' ' } else { c };
+    text.chars().map(keep).take(20_000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use latchkey_auth::Timestamp;
+    use serde_json::json;
+
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:alarms";
+
+    fn alarm() -> Value {
+        json!({
+            "AlarmName": "latchkey-login-faults", "AlarmDescription": "Calls of login end in faults.",
+            "AWSAccountId": "111122223333", "NewStateValue": "ALARM", "OldStateValue": "OK",
+            "NewStateReason": "Threshold Crossed: 1 datapoint [7.0 (21/09/26 14:12:00)] was greater than the threshold (5.0).",
+            "StateChangeTime": "2026-09-21T14:13:20.123+0000", "Region": "EU (Ireland)",
+            "AlarmArn": "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:latchkey-login-faults",
+            "Trigger": { "MetricName": "Errors", "Namespace": "AWS/Lambda", "Threshold": 5.0,
+                "Dimensions": [{ "name": "FunctionName", "value": "sampleAuthLogin" }] },
+        })
+    }
+
+    fn record(topic: &str, message: &str) -> Value {
+        json!({ "EventSource": "aws:sns", "Sns": { "TopicArn": topic, "Message": message, "Subject": "ALARM" } })
+    }
+
+    fn mapped(alarm: &Value) -> Result<Alert, InvalidAlert> {
+        from_sns(&record(TOPIC, &alarm.to_string()), &[TOPIC.to_owned()])
+    }
+
+    #[test]
+    fn a_ringing_alarm_is_a_critical_alert_that_says_what_to_look_at() {
+        let alert = mapped(&alarm()).unwrap();
+        assert_eq!((alert.severity, alert.title.as_str()), (Severity::Critical, "latchkey-login-faults rings"));
+        assert_eq!(alert.time, Timestamp(1_790_000_000));
+        assert!(alert.text.starts_with("Calls of login end in faults.\n\nThreshold Crossed"), "{}", alert.text);
+        assert_eq!(alert.fields["Metric"], "AWS/Lambda Errors");
+        assert_eq!(alert.fields["Dimensions"], "FunctionName=sampleAuthLogin");
+        assert_eq!(alert.fields["Region"], "eu-west-1");
+        assert_eq!(
+            alert.fields["Console"],
+            "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#alarmsV2:alarm/latchkey-login-faults"
+        );
+    }
+
+    #[test]
+    fn an_alarm_that_is_over_is_information_and_another_alert_than_the_ring() {
+        let (ring, mut over) = (alarm(), alarm());
+        over["NewStateValue"] = json!("OK");
+        let (ring, over) = (mapped(&ring).unwrap(), mapped(&over).unwrap());
+        assert_eq!(over.severity, Severity::Info);
+        assert_ne!(ring.id, over.id);
+        assert_eq!(ring.id, mapped(&alarm()).unwrap().id);
+    }
+
+    #[test]
+    fn only_a_topic_that_is_listened_to_counts() {
+        let foreign = record("arn:aws:sns:eu-west-1:999999999999:alarms", &alarm().to_string());
+        assert_eq!(from_sns(&foreign, &[TOPIC.to_owned()]), Err(InvalidAlert::ForeignSource));
+        assert_eq!(from_sns(&record(TOPIC, &alarm().to_string()), &[]), Err(InvalidAlert::ForeignSource));
+    }
+
+    #[test]
+    fn a_message_that_is_no_alarms_is_refused_and_strange_characters_of_one_are_dropped() {
+        for message in [
+            "hello",
+            "{}",
+            r#"{"AlarmName":"a","NewStateValue":"RED","StateChangeTime":"2026-09-21T14:13:20.123+0000"}"#,
+        ] {
+            assert_eq!(from_sns(&record(TOPIC, message), &[TOPIC.to_owned()]), Err(InvalidAlert::NoAlarm), "{message}");
+        }
+        let mut strange = alarm();
+        strange["AlarmName"] = json!("a\r\nBcc: eve@example.com");
+        assert_eq!(mapped(&strange).unwrap().title, "a  Bcc: eve@example.com rings");
+        assert!(!mapped(&strange).unwrap().fields.contains_key("Console"));
+    }
+}

@@ -1,0 +1,386 @@
+"""The notifier and its invoker in two accounts of the emulator, set up by the stacks that an owner uses.
+
+It takes the binaries of `cargo build --package notifier --package end-to-end`. Run with the Python of the virtual environment
+that local.sh makes:
+
+    .local/venv/bin/python -m unittest discover -s tests/local -p test_notifier.py
+"""
+
+import datetime
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from test_emulator import ACCOUNT, CALL_LIMIT, REGION, Emulator
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARIES = Path(os.environ.get("NOTIFIER_BINARIES", ROOT / "target" / "debug"))
+# A has the notifier, B the invoker; C is nobody's.
+A, B, C = ACCOUNT, "222233334444", "333344445555"
+EXTERNAL_ID = "an-external-id-of-32-characters."
+FROM, OPS, OWNER = "alerts@example.com", "ops@example.com", "owner@example.com"
+INVOKER_ROLE = f"arn:aws:iam::{B}:role/notifier-invoker"
+# A window of a minute, and what the emulator takes to deliver a message.
+COUNT_LIMIT, STACK_LIMIT = 150, 90
+
+
+def packed(binary):
+    """A zip as Lambda takes it, without symbols, which are most of the bytes."""
+    source = BINARIES / binary
+    if not source.exists():
+        raise RuntimeError(f"{source} is missing: cargo build --package notifier --package end-to-end")
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = Path(folder) / "bootstrap"
+        subprocess.run(["strip", "-o", stripped, source], check=True)
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr, entry.compress_type = 0o755 << 16, zipfile.ZIP_DEFLATED
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", compresslevel=1) as written:
+            written.writestr(entry, stripped.read_bytes())
+        return archive.getvalue()
+
+
+def make_certificate(key_file, certificate_file):
+    """A certificate for localhost that signs for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    key_file.write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ))
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+class NotifierTest(unittest.TestCase):
+    """Makes the four stacks once for all tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.emulator = Emulator(folder.name)
+        cls.addClassCleanup(cls.emulator.stop)
+        cls.deployer = {}
+        cls.keys, cls.buckets = {}, {}
+        for account, binary in ((A, "notifier"), (B, "notifier-invoker")):
+            cls.make_bucket(account, binary)
+        ses = cls.client("ses", A)
+        ses.verify_email_identity(EmailAddress=FROM)
+        cls.topic = cls.stack(A, "alarms", "latchkey-alarms.yaml", {"FunctionPrefix": "sampleAuth"})["TopicArn"]
+        direct, cls.direct = cls.role(B, "direct", "lambda:InvokeFunction")
+        cls.notifier = cls.stack(A, "notifier", "notifier.yaml", {
+            "CodeBucket": cls.buckets[A], "CodeObject": "notifier.zip", "InvokerRoleArn": INVOKER_ROLE,
+            "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "AlarmTopicArn": cls.topic, "DirectInvokerArn": direct,
+            "MailFrom": FROM,
+            "MailTo": f"{OPS},{OWNER}", "SubjectPrefix": "[test]", "MailsPerCallerAndDay": "1000", "MailsPerDay": "1000",
+        })
+        cls.invoker = cls.stack(B, "invoker", "invoker.yaml", {
+            "CodeBucket": cls.buckets[B], "CodeObject": "notifier-invoker.zip", "NotifierArn": cls.notifier["FunctionArn"],
+            "NotifierRoleArn": cls.notifier["InvocationRoleArn"], "ExternalId": EXTERNAL_ID,
+        })
+
+    @classmethod
+    def client(cls, service, account=None, credentials=None, headers=None):
+        """A client of an account's root user or of temporary credentials."""
+        access = (account, "test", None)
+        if credentials:
+            access = tuple(credentials[key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
+        config = Config(connect_timeout=5, read_timeout=CALL_LIMIT * 3, retries={"total_max_attempts": 1}, max_pool_connections=40)
+        client = botocore.session.Session().create_client(
+            service, region_name=REGION, endpoint_url=cls.emulator.endpoint, aws_access_key_id=access[0],
+            aws_secret_access_key=access[1], aws_session_token=access[2], config=config,
+        )
+        for name, value in (headers or {}).items():
+            client.meta.events.register("before-send", lambda request, name=name, value=value, **_: request.headers.__setitem__(name, value))
+        return client
+
+    @classmethod
+    def role(cls, account, name, *actions, trusted=None):
+        """A role that may do these actions and that the account may assume; its ARN and its credentials."""
+        iam = cls.client("iam", account)
+        trust = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": trusted or {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole",
+        }]}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
+        return arn, cls.assume(cls.client("sts", account), arn)
+
+    @classmethod
+    def assume(cls, sts, arn, external_id=None):
+        more = {"ExternalId": external_id} if external_id else {}
+        return sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
+
+    @classmethod
+    def stack(cls, account, name, template, parameters):
+        """Makes a stack, and returns its outputs."""
+        cloudformation = cls.client("cloudformation", account)
+        cloudformation.create_stack(
+            StackName=name, TemplateBody=(ROOT / "stacks" / "notifier" / template).read_text(),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        limit = time.monotonic() + STACK_LIMIT
+        while True:
+            stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+            if stack["StackStatus"] == "CREATE_COMPLETE":
+                return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+            if stack["StackStatus"] != "CREATE_IN_PROGRESS" or time.monotonic() > limit:
+                events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+                reasons = [event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]]
+                raise AssertionError(f"{name}: {stack['StackStatus']} {reasons}")
+            time.sleep(0.2)
+
+    @classmethod
+    def make_bucket(cls, account, binary):
+        arn, credentials = cls.role(account, "deployer", "s3:*", "kms:*")
+        cls.deployer[account] = credentials
+        cls.buckets[account] = f"notifier-code-{account}"
+        outputs = cls.stack(account, "code", "code-bucket.yaml", {
+            "BucketName": cls.buckets[account], "KeyAlias": "alias/notifier-code", "KeyAdministrators": arn,
+            "KeyUsers": arn, "BucketPrincipals": arn, "PolicyAdministrator": f"arn:aws:iam::{account}:role/administrator",
+        })
+        cls.keys[account] = outputs["KeyArn"]
+        cls.client("s3", credentials=credentials).put_object(
+            Bucket=cls.buckets[account], Key=f"{binary}.zip", Body=packed(binary),
+            ServerSideEncryption="aws:kms", SSEKMSKeyId=outputs["KeyArn"],
+        )
+
+    def refused(self, call, *codes):
+        with self.assertRaises(ClientError) as caught:
+            call()
+        self.assertIn(caught.exception.response["Error"]["Code"], codes or ("AccessDenied", "AccessDeniedException"))
+
+    def mails(self, text):
+        """The mails whose subject or text holds a text."""
+        with urllib.request.urlopen(f"{self.emulator.endpoint}/_ministack/ses/messages?account={A}", timeout=CALL_LIMIT) as answer:
+            messages = json.load(answer)["messages"].get(A, [])
+        return [message for message in messages if text in json.dumps(message)]
+
+    def wait_for_mail(self, text, limit=60):
+        deadline = time.monotonic() + limit
+        while not (found := self.mails(text)):
+            self.assertLess(time.monotonic(), deadline, f"no mail with {text}")
+            time.sleep(0.2)
+        return found
+
+    def alert(self, id, **more):
+        return {
+            "severity": "critical", "title": f"Load {id} failed", "text": "Step <3> ended.", "source": f"load-{id}",
+            "time": "2026-09-21T14:13:20Z", "id": id, **more,
+        }
+
+    def invoke(self, client, function, event):
+        answer = client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        return json.loads(answer["Payload"].read()), answer.get("FunctionError")
+
+    def ledger(self):
+        """The items of the notifier's ledger whose keys begin with `window`, by key."""
+        table = self.client("dynamodb", A)
+        [name] = [name for name in table.list_tables()["TableNames"] if name.startswith("notifier-")]
+        items = table.scan(TableName=name)["Items"]
+        numbers = lambda item: {key: int(value["N"]) for key, value in item.items() if "N" in value}
+        return {item["key"]["S"]: numbers(item) for item in items if item["key"]["S"].startswith("window")}
+
+    def wait_for_a_new_window(self):
+        """The window of another test ends a minute after its first alert."""
+        ends_at = self.ledger().get("window", {}).get("endsAt", 0)
+        time.sleep(max(0, ends_at - time.time() + 0.1))
+
+    def test_an_upload_without_this_key_or_tls_and_a_policy_change_are_refused(self):
+        s3, bucket = self.client("s3", credentials=self.deployer[A]), self.buckets[A]
+        other = self.client("kms", A).create_key()["KeyMetadata"]["Arn"]
+        right = {"Bucket": bucket, "Key": "x", "Body": b"x", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.keys[A]}
+        s3.put_object(**right)
+        self.refused(lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"x"))
+        self.refused(lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"x", ServerSideEncryption="AES256"))
+        self.refused(lambda: s3.put_object(**{**right, "SSEKMSKeyId": other}))
+        plain = self.client("s3", credentials=self.deployer[A], headers={"X-Forwarded-Proto": "http"})
+        self.refused(lambda: plain.put_object(**right))
+        self.refused(lambda: plain.get_object(Bucket=bucket, Key="x"))
+        policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.refused(lambda: s3.put_bucket_policy(Bucket=bucket, Policy=policy))
+        self.refused(lambda: s3.delete_bucket_policy(Bucket=bucket))
+        _, administrator = self.role(A, "administrator", "s3:*")
+        document = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+        self.client("s3", credentials=administrator).put_bucket_policy(Bucket=bucket, Policy=document)
+
+    def test_a_role_that_is_not_named_gets_nothing_from_the_bucket_of_another_account(self):
+        _, stranger = self.role(B, "stranger-of-the-bucket", "s3:*")
+        s3 = self.client("s3", credentials=stranger)
+        self.refused(lambda: s3.get_object(Bucket=self.buckets[A], Key="notifier.zip"))
+
+    def test_the_invoker_hands_an_event_on_and_the_mail_is_in_the_inbox_escaped(self):
+        self.wait_for_a_new_window()
+        answer, error = self.invoke(self.client("lambda", B), "notifier-invoker", self.alert("across"))
+        self.assertIsNone(error, answer)
+        self.assertTrue(answer["sent"], answer)
+        [mail] = self.mails("Load across failed")
+        self.assertIn("Step &lt;3&gt; ended.", json.dumps(mail))
+        self.assertNotIn("<p>Step <3>", json.dumps(mail))
+        self.assertIn(OPS, json.dumps(mail))
+        self.assertIn(OWNER, json.dumps(mail))
+        again, _ = self.invoke(self.client("lambda", B), "notifier-invoker", self.alert("across"))
+        self.assertEqual(again["reason"], "duplicate")
+
+    def test_of_the_same_alert_many_times_at_once_one_is_mailed(self):
+        self.wait_for_a_new_window()
+        function = self.client("lambda", A)
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda _: self.invoke(function, "notifier", self.alert("at-once")), range(16)))
+        self.assertEqual([answer for answer, error in answers if error], [])
+        self.assertEqual(sum(answer["sent"] for answer, _ in answers), 1)
+        self.assertEqual({answer["reason"] for answer, _ in answers if not answer["sent"]}, {"duplicate"})
+        self.assertEqual(len(self.mails("Load at-once failed")), 1)
+
+    def test_by_setting_the_mail_goes_to_a_relay_over_tls_with_the_credentials_of_a_secret(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = Path(folder) / "key.pem", Path(folder) / "certificate.pem"
+            make_certificate(key, certificate)
+            told = {"certificate": str(certificate), "key": str(key), "login": ["notifier", "right"]}
+            relay = subprocess.Popen(
+                [sys.executable, ROOT / "tools" / "notifier" / "tests" / "relay.py", json.dumps(told)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+            self.addCleanup(relay.stdout.close)
+            self.addCleanup(relay.wait, 20)
+            self.addCleanup(relay.stdin.close)
+            port = relay.stdout.readline().strip()
+            self.assertTrue(port.isdigit(), "aiosmtpd is missing: local/requirements-checks.txt")
+            secrets = self.client("secretsmanager", A)
+            secret = secrets.create_secret(
+                Name="relay", SecretString=json.dumps({"username": "notifier", "password": "wrong"})
+            )["ARN"]
+            self.stack(A, "relay", "notifier.yaml", {
+                "CodeBucket": self.buckets[A], "CodeObject": "notifier.zip", "FunctionName": "by-relay", "RoleName": "by-relay",
+                "InvokerRoleArn": INVOKER_ROLE, "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "MailFrom": FROM, "MailTo": OPS,
+                "Transport": "smtp", "SmtpHost": "localhost", "SmtpPort": port, "SmtpAuthority": certificate.read_text(),
+                "SmtpSecretArn": secret,
+            })
+            function = self.client("lambda", A)
+            fault, error = self.invoke(function, "by-relay", self.alert("by-relay"))
+            self.assertTrue(error, fault)
+            self.assertEqual(fault["errorType"], "MailAuthenticateFailed")
+            secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"username": "notifier", "password": "right"}))
+            answer, error = self.invoke(function, "by-relay", self.alert("by-relay"))
+            self.assertIsNone(error, answer)
+            mail = json.loads(relay.stdout.readline())
+            self.assertEqual((mail["to"], mail["user"], mail["tls"]), ([OPS], "notifier", True))
+            self.assertEqual((mail["subject"], mail["messageId"]), ("[critical] Load by-relay failed", answer["messageId"]))
+            self.assertIn("Step &lt;3&gt; ended.", mail["html"])
+
+    def test_another_role_the_root_a_third_account_and_a_wrong_external_id_do_not_get_the_role(self):
+        role = self.notifier["InvocationRoleArn"]
+        _, other = self.role(B, "other", "sts:AssumeRole")
+        _, third = self.role(C, "notifier-invoker", "sts:AssumeRole")
+        for who in (self.client("sts", credentials=other), self.client("sts", B), self.client("sts", C), self.client("sts", credentials=third)):
+            self.refused(lambda who=who: self.assume(who, role, EXTERNAL_ID))
+        right = self.client("sts", credentials=self.as_the_invoker())
+        self.refused(lambda: self.assume(right, role, "a-wrong-external-id"))
+        self.refused(lambda: self.assume(right, role))
+        self.assume(right, role, EXTERNAL_ID)
+
+    def test_the_role_may_invoke_the_notifier_and_nothing_else(self):
+        right = self.client("sts", credentials=self.as_the_invoker())
+        lent = self.assume(right, self.notifier["InvocationRoleArn"], EXTERNAL_ID)
+        answer, error = self.invoke(self.client("lambda", credentials=lent), self.notifier["FunctionArn"], {"id": "no alert"})
+        self.assertIsNone(error)
+        self.assertEqual(answer["reason"], "invalid_request")
+        self.refused(lambda: self.client("lambda", credentials=lent).list_functions())
+        self.refused(lambda: self.client("s3", credentials=lent).list_objects_v2(Bucket=self.buckets[A]))
+
+    def test_the_role_that_the_functions_policy_names_invokes_it_directly_and_no_other_does(self):
+        arn = self.notifier["FunctionArn"]
+        answer, error = self.invoke(self.client("lambda", credentials=self.direct), arn, {"id": "no alert either"})
+        self.assertIsNone(error)
+        self.assertEqual(answer["reason"], "invalid_request")
+        _, other = self.role(B, "direct-other", "lambda:InvokeFunction")
+        _, third = self.role(C, "direct", "lambda:InvokeFunction")
+        for who in (other, third):
+            self.refused(lambda who=who: self.invoke(self.client("lambda", credentials=who), arn, {}))
+        for account in (B, C):
+            self.refused(lambda account=account: self.invoke(self.client("lambda", account), arn, {}))
+
+    def as_the_invoker(self):
+        """Credentials of the invoker's role, which Lambda alone may assume: its trust is widened for a moment."""
+        iam = self.client("iam", B)
+        before = iam.get_role(RoleName="notifier-invoker")["Role"]["AssumeRolePolicyDocument"]
+        widened = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com", "AWS": f"arn:aws:iam::{B}:root"}, "Action": "sts:AssumeRole"},
+        ]}
+        iam.update_assume_role_policy(RoleName="notifier-invoker", PolicyDocument=json.dumps(widened))
+        try:
+            return self.assume(self.client("sts", B), INVOKER_ROLE)
+        finally:
+            iam.update_assume_role_policy(RoleName="notifier-invoker", PolicyDocument=json.dumps(before))
+
+    def test_each_function_of_latchkey_has_an_alarm_on_faults_and_one_on_throttles(self):
+        names = re.findall(r'^name = "(\w)(\w*)"$', (ROOT / "stacks" / "functions.toml").read_text(), re.MULTILINE)
+        functions = [f"sampleAuth{first.upper()}{rest}" for first, rest in names]
+        alarms = {
+            (alarm["MetricName"], alarm["Dimensions"][0]["Value"])
+            for alarm in self.client("cloudwatch", A).describe_alarms(AlarmNamePrefix="sampleAuth")["MetricAlarms"]
+            if alarm["AlarmActions"] == [self.topic] and alarm["Namespace"] == "AWS/Lambda"
+        }
+        self.assertGreaterEqual(len(functions), 7)
+        self.assertEqual(alarms, {(metric, name) for name in functions for metric in ("Errors", "Throttles")})
+
+    def test_a_ringing_alarm_of_latchkey_ends_as_a_mail_and_five_hundred_alerts_in_a_minute_as_two(self):
+        self.wait_for_a_new_window()
+        windows_before, mails_before = set(self.ledger()), len(self.mails("[test]"))
+        cloudwatch = self.client("cloudwatch", A)
+        cloudwatch.put_metric_data(Namespace="Latchkey/sampleAuth", MetricData=[{
+            "MetricName": "Calls", "Value": 3, "Unit": "Count",
+            "Dimensions": [{"Name": "Operation", "Value": "mail"}, {"Name": "Outcome", "Value": "undelivered"}],
+        }])
+        [mail] = self.wait_for_mail("sampleAuth-undelivered rings")
+        for part in ("Latchkey gave up mails", "Latchkey/sampleAuth Calls", "Operation=mail, Outcome=undelivered"):
+            self.assertIn(part, mail["BodyText"])
+            self.assertIn(part, mail["BodyHtml"])
+
+        function = self.client("lambda", A)
+        with ThreadPoolExecutor(16) as threads:
+            answers = list(threads.map(lambda n: self.invoke(function, "notifier", self.alert(f"storm-{n}")), range(499)))
+        self.assertEqual([answer for answer, error in answers if error], [])
+        self.assertEqual({answer["reason"] for answer, _ in answers if not answer["sent"]}, {"too_many"})
+        # A machine that takes more than a minute for the calls has more than one window, each with two mails.
+        windows = [item for key, item in self.ledger().items() if key.startswith("window:") and key not in windows_before]
+        self.assertEqual(sum(item["alerts"] for item in windows), 500)
+        self.assertEqual([item["mailed"] for item in windows], [1] * len(windows))
+        expected = sum(2 if item["alerts"] > 1 else 1 for item in windows)
+        deadline = time.monotonic() + COUNT_LIMIT
+        while len(self.mails("[test]")) - mails_before < expected:
+            self.assertLess(time.monotonic(), deadline, "the count is not mailed")
+            time.sleep(0.5)
+        self.assertEqual(len(self.mails("[test]")) - mails_before, expected)
+        self.assertEqual(expected, 2 * len(windows))
+        for item in windows:
+            self.assertEqual(len(self.mails(f"{item['alerts'] - 1} more alerts within a minute")), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
