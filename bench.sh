@@ -8,7 +8,7 @@
 #   pages    bytes, first paint and layout shift of each page, in a browser
 #   load     fifty people on the whole journey for a minute, on a local cloud                     docs/scale.md
 #   build    a build from clean, and a redeploy after a change of one line
-#   silence  whether the time of an answer tells who has an account, a quarter of an hour         docs/silence.md
+#   silence  whether the time of an answer tells who has an account, half an hour              docs/silence.md
 #   targets  the last figures of all these, without measuring
 # ./bench.sh check measures nothing: formatting, lints and tests of lab/, where the programs are.
 set -euo pipefail
