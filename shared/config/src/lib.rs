@@ -189,8 +189,8 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A setting that is present and not empty: a template cannot omit a variable.
-    /// A setting that only one function has, as text. An empty one counts as missing.
+    /// A setting as text; for functions with settings that no other one has. An empty one counts as missing, because a template cannot
+    /// omit a variable.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<String> {
         (self.0)(key).filter(|text| !text.is_empty())
