@@ -273,6 +273,7 @@ if [ "$recorded" = "$found" ]; then
 else
   # What fails half-way is no longer what the record says.
   rm -f "$dir/deployed"
+  begin_aws_cli "$dir"
   publish_inbox &
   if [ "${recorded%%$'\n'*}" = "${found%%$'\n'*}" ]; then
     ./deploy.sh --config "$dir/config.json"
@@ -280,6 +281,7 @@ else
     ./init.sh --config "$dir/config.json"
   fi
   wait $! || fail "the inbox could not be published"
+  end_aws_cli
   digests >"$dir/deployed"
 fi
 

@@ -33,6 +33,40 @@ step() {
   printf '\n== %s (%s s)\n' "$1" "$((SECONDS - started))"
 }
 
+# Runs a program beside what follows, with its output in a file. end_beside waits for all of them.
+BESIDE=()
+beside() { # what it is, program...
+  local what=$1 log
+  log=$logs/${what//[^a-z0-9]/-}.log
+  shift
+  step "$what, beside what follows"
+  "$@" >"$log" 2>&1 &
+  BESIDE+=("$! $log $what")
+}
+
+end_beside() {
+  local one job log what
+  for one in ${BESIDE[@]+"${BESIDE[@]}"}; do
+    read -r job log what <<<"$one"
+    wait "$job" || {
+      cat "$log" >&2
+      fail "$what: see above, or $log"
+    }
+    step "$what"
+    tail -n 3 "$log"
+  done
+  BESIDE=()
+}
+
+# For a check that fails before they have ended: they end what they started.
+stop_beside() {
+  local one
+  for one in ${BESIDE[@]+"${BESIDE[@]}"}; do
+    kill "${one%% *}" 2>/dev/null || true
+    wait "${one%% *}" || true
+  done
+}
+
 # The browser comes from the distribution; a download of its own by a test tool does not work everywhere.
 install_browser() {
   local as_root=
@@ -75,7 +109,11 @@ check_scripts() {
 }
 
 check_names() {
-  local names name
+  local names name suite
+  for suite in tests/local/test_*.py; do
+    suite=${suite##*/}
+    grep -qwF "${suite%.py}" test.sh || fail "tests/local/$suite is not run: name it in test.sh"
+  done
   step 'the tests that SECURITY.md and the documents name'
   # shellcheck disable=SC2016 # the backquotes are Markdown's
   names=$(grep -oh '`[a-z0-9]*_[a-z0-9_]*`' SECURITY.md docs/defences.md docs/around-the-stack.md docs/first-run-on-aws.md |
@@ -119,14 +157,23 @@ test_end_to_end() { # the local cloud's folder, what nextest takes...
   LATCHKEY_ENV=$folder/env nextest --package end-to-end "$@"
 }
 
+# Tests in Python, beside what follows.
+beside_suite() { # what it is, modules in tests/local...
+  local what=$1
+  shift
+  beside "$what" env PYTHONPATH=tests/local python -m unittest "$@"
+}
+
 # Every test but what only the functions as they are deployed can show.
 NOT_DEPLOYED='not test(/^deployed::/)'
+# Those that .config/nextest.toml runs by themselves.
+ALONE='test(/^(limits|load)::|connections_are_opened/)'
 
 logs=$PWD/target/test
 mkdir -p "$logs"
 need node "version 20 or newer, see https://nodejs.org"
 step 'tools'
-trap end_tools EXIT
+trap 'stop_beside; end_tools' EXIT
 case $what in
   fast)
     begin_tools "$logs" checks
@@ -145,6 +192,7 @@ case $what in
     mkdir -p "$folder"
     need_browser
     need_sample_sdk
+    begin_aws_cli "$logs"
     step 'the service'
     port=()
     ./local.sh status --dir "$folder" >/dev/null || port=(--port "$(free_port)")
@@ -163,6 +211,7 @@ case $what in
     folder=$PWD/target/deployed
     mkdir -p "$folder"
     trap './local.sh stop --dir "$folder"' EXIT
+    begin_aws_cli "$logs"
     step 'the service, as it is deployed'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
     step 'end to end'
@@ -173,39 +222,38 @@ case $what in
     check_formatting
     check_names
     check_features
-    check_lints
     finish_tools
+    # While the compiler is at work, what needs none of what it makes.
+    beside_suite 'extensions of the emulator, and its AWS CLI' test_aws_cli test_custom_resources test_emulator test_events
+    check_lints
     check_scripts
     need_browser
     [ $browser = no ] || need_sample_sdk
     test_units
-
-    step 'extensions of the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_[ce]*.py'
+    end_beside
 
     step 'the service'
     folder=$PWD/target/test
-    trap './local.sh stop --dir "$folder"' EXIT
+    trap 'stop_beside; ./local.sh stop --dir "$folder"' EXIT
     # What the scripts build while a test runs would take the time limits of the tests beside it.
     build_host "$logs/host.log" import-users hello-world notifier user-table
 
-    step 'scripts against the models of AWS, and against the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_models.py'
-    python -m unittest discover --start-directory tests/local --pattern 'test_stacks.py'
-
+    begin_aws_cli "$logs"
     step 'the local cloud'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
+    beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks
+    beside_suite 'the notifier in two accounts' test_notifier
     step 'end to end'
     pages=
     [ $browser = yes ] || pages=' & not test(/^(sample_)?pages::/)'
-    test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages"
-
-    step 'the notifier in two accounts'
-    python -m unittest discover --start-directory tests/local --pattern 'test_notifier.py'
+    test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages & not $ALONE"
+    end_beside
+    step 'end to end, what needs the machine for itself'
+    test_end_to_end "$folder" -E "$NOT_DEPLOYED & $ALONE"
 
     step 'local.sh'
-    python -m unittest discover --start-directory tests/local --pattern 'test_local.py'
+    PYTHONPATH=tests/local python -m unittest test_local
     [ $browser = yes ] || printf '\nThe pages were not tested: --no-browser.\n'
     ;;
 esac

@@ -14,7 +14,11 @@ need_tools() {
     missing="$missing; Python 3.10 or newer with venv (Debian: apt install python3-venv; Fedora: dnf install python3; macOS: brew install python)"
   [ -z "$missing" ] || fail "missing: ${missing#; }"
   VENV=$PWD/.local/venv
-  export PATH=$VENV/bin:$PATH
+  # Once, so that what the tests put before it stays before it.
+  case :$PATH: in
+    *":$VENV/bin:"*) ;;
+    *) export PATH=$VENV/bin:$PATH ;;
+  esac
 }
 
 # The file of a group's requirements.
@@ -74,6 +78,29 @@ end_tools() {
     pkill -P "$TOOLS_JOB" 2>/dev/null || true
     kill "$TOOLS_JOB" 2>/dev/null || true
   fi
+}
+
+# The AWS CLI takes most of its time to load: from here on, a process that has loaded it runs every call of this script and of those that
+# it calls. It ends with the script, if not before.
+AWS_CLI=
+begin_aws_cli() { # folder
+  local folder=$1/aws
+  [ "$(command -v aws)" = "$VENV/bin/aws" ] || return 0
+  rm -rf "$folder"
+  "$VENV/bin/python" local/aws_cli/server.py "$folder" </dev/null >"$1/aws.log" 2>&1 &
+  AWS_CLI=$!
+  until [ -S "$folder/socket" ]; do
+    kill -0 $AWS_CLI 2>/dev/null || fail "the AWS CLI cannot be loaded; see $1/aws.log"
+    sleep 0.1
+  done
+  export PATH=$folder:$PATH
+}
+
+end_aws_cli() {
+  [ -n "$AWS_CLI" ] || return 0
+  kill "$AWS_CLI" 2>/dev/null || true
+  export PATH=${PATH#*:}
+  AWS_CLI=
 }
 
 # The AWS SDK for JavaScript that the sample's own pages load, out of its package. tests/samples/README.md says why.

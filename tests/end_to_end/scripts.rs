@@ -9,9 +9,17 @@ use tokio::process::Command;
 /// The longest that a script may take where the functions are built.
 const SCRIPT_LIMIT: Duration = Duration::from_mins(5);
 
-/// Where the tools of the local cloud are.
-fn tools() -> PathBuf {
-    root().join(".local/venv/bin")
+/// Where programs are looked for: ./test.sh puts the tools of the local cloud there, and its own AWS CLI before them.
+fn path() -> String {
+    let tools = root().join(".local/venv/bin");
+    let path = std::env::var("PATH").unwrap();
+    let there = std::env::split_paths(&path).any(|folder| folder == tools);
+    if there { path } else { format!("{}:{path}", tools.display()) }
+}
+
+/// The AWS CLI on that path.
+fn aws_cli() -> PathBuf {
+    std::env::split_paths(&path()).map(|folder| folder.join("aws")).find(|program| program.exists()).unwrap()
 }
 
 /// Stands in front of the AWS CLI and keeps what it is called with.
@@ -38,9 +46,9 @@ for argument in "$@"; do
       [ "$1" = cloudformation ] || cp "${{argument#file://}}" "$here/$2" ;;
   esac
 done
-exec '{}/aws' "$@"
+exec '{}' "$@"
 "#,
-            tools().display()
+            aws_cli().display()
         );
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -92,8 +100,7 @@ async fn run_after(
     script: &str,
     arguments: &[&str],
 ) -> Result<String, String> {
-    let path = format!("{}:{}", tools().display(), std::env::var("PATH").unwrap());
-    let path = first.map_or_else(|| path.clone(), |first| format!("{}:{path}", first.display()));
+    let path = first.map_or_else(path, |first| format!("{}:{}", first.display(), path()));
     let mut command = Command::new(script);
     command.current_dir(root()).args(arguments).env("PATH", path).env_remove("LD_LIBRARY_PATH").kill_on_drop(true);
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("CARGO_PKG") || key.starts_with("CARGO_MAN")) {

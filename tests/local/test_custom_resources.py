@@ -10,13 +10,11 @@ import io
 import json
 import re
 import sys
-import tempfile
 import time
 import unittest
 import zipfile
-from pathlib import Path
 
-from test_emulator import ACCOUNT, REGION, Emulator
+from cloud import ACCOUNT, CloudTest
 
 STACK_LIMIT = 60
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -48,16 +46,12 @@ def handler(event, context):
 """
 
 
-class CustomResourcesTest(unittest.TestCase):
+class CustomResourcesTest(CloudTest):
     """One emulator for all tests; each makes a stack of its own, with a function of its own."""
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        cls.emulator = Emulator(folder.name)
-        cls.addClassCleanup(cls.emulator.stop)
+        super().setUpClass()
         cls.stacks, cls.functions = cls.emulator.client("cloudformation"), cls.emulator.client("lambda")
         trust = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},

@@ -8,8 +8,6 @@ Run with the Python of the virtual environment that local.sh makes:
 import base64
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,85 +15,15 @@ import time
 import unittest
 import urllib.error
 import urllib.request
-from pathlib import Path
 
-import botocore.session
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-LOCAL = Path(__file__).resolve().parents[2] / "local"
-ACCOUNT, REGION = "123412341234", "eu-west-1"
+from cloud import ACCOUNT, CALL_LIMIT, LOCAL, REGION, START_LIMIT, CloudTest, Emulator
+
 PROVIDER, LOGIN = "login.example.com", "cognito-identity.amazonaws.com"
 SENDER, OTHER_SENDER = "sender@example.com", "other@example.com"
-START_LIMIT, STOP_LIMIT, CALL_LIMIT = 60, 20, 30
-
-
-class Emulator:
-    """One emulator with its state in a folder; its process group ends with it."""
-
-    def __init__(self, state):
-        self.state = state
-        self.start()
-
-    def start(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.endpoint = f"http://127.0.0.1:{port}"
-        # Nothing of the caller's own AWS settings may reach it.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        environment.update(
-            AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
-            BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
-            SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
-        )
-        self.log = open(Path(self.state) / "emulator.log", "ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "emulator"], env=environment, stdout=self.log, stderr=self.log,
-            stdin=subprocess.DEVNULL, start_new_session=True,
-        )
-        limit = time.monotonic() + START_LIMIT
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.endpoint}/_ministack/ses/messages", timeout=CALL_LIMIT).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > limit:
-                    self.stop()
-                    raise RuntimeError(f"no emulator:\n{Path(self.log.name).read_text()[-2000:]}") from None
-                time.sleep(0.1)
-
-    def stop(self):
-        """The process first and alone, because it saves its state as it ends; then whatever is left of its group."""
-        try:
-            if self.process.poll() is None:
-                self.process.terminate()
-                self.process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.process.wait()
-            self.log.close()
-
-    def client(self, service, credentials=None, signed=True, **options):
-        """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
-        access = ("test", "test", None)
-        if credentials:
-            access = tuple(credentials[key] for key in ("AccessKeyId", "SecretKey", "SessionToken"))
-        settings = {"connect_timeout": 5, "read_timeout": CALL_LIMIT, "retries": {"total_max_attempts": 1}, **options}
-        if not signed:
-            settings["signature_version"] = UNSIGNED
-        return botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=access[0],
-            aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
-        )
 
 
 def part(value):
@@ -110,15 +38,12 @@ def claims(token):
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
-class EmulatorTest(unittest.TestCase):
+class EmulatorTest(CloudTest):
     """Starts one emulator for all tests, with two pools and a role that may send from one address only."""
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.emulator = Emulator(folder.name)
-        cls.addClassCleanup(cls.emulator.stop)
+        super().setUpClass()
         cls.identities = cls.emulator.client("cognito-identity")
         cls.guest = cls.emulator.client("cognito-identity", signed=False)
         cls.pool, cls.other_pool = cls.make_pool("one"), cls.make_pool("two")

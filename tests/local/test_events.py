@@ -17,7 +17,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from test_emulator import ACCOUNT, LOCAL, REGION, Emulator
+from cloud import ACCOUNT, LOCAL, REGION, Emulator
 
 LIMIT = 60
 # Notes each call in a file, and does what another file says: fails, or names records that failed.

@@ -5,6 +5,7 @@ Run with the Python of the virtual environment that local.sh makes:
     .local/venv/bin/python -m unittest discover -s tests/local
 """
 
+import atexit
 import os
 import signal
 import socket
@@ -18,7 +19,8 @@ from pathlib import Path
 
 import botocore.session
 
-ROOT = Path(__file__).resolve().parents[2]
+from cloud import ROOT
+
 # Seconds: a first start deploys everything, and builds the functions where nobody has yet.
 START_LIMIT, STOP_LIMIT = 900, 60
 
@@ -36,8 +38,13 @@ class LocalTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name).resolve()
-        self.addCleanup(self.local, "stop", check=False)
+        atexit.register(self.stop)
+        self.addCleanup(self.stop)
         self.port = free_port()
+
+    def stop(self):
+        atexit.unregister(self.stop)
+        self.local("stop", check=False)
 
     def command(self, *arguments):
         # A caller's own AWS settings must not get in the way.

@@ -9,7 +9,6 @@ With AWS_CLI_2=PATH the calls of the scripts are held against that program as we
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile

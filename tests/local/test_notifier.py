@@ -28,9 +28,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from test_emulator import ACCOUNT, CALL_LIMIT, REGION, Emulator
+from cloud import ACCOUNT, CALL_LIMIT, REGION, ROOT, CloudTest
 
-ROOT = Path(__file__).resolve().parents[2]
 BINARIES = Path(os.environ.get("NOTIFIER_BINARIES", ROOT / "target" / "debug"))
 # A has the notifier, B the invoker; C is nobody's.
 A, B, C = ACCOUNT, "222233334444", "333344445555"
@@ -75,15 +74,12 @@ def make_certificate(key_file, certificate_file):
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-class NotifierTest(unittest.TestCase):
+class NotifierTest(CloudTest):
     """Makes the four stacks once for all tests."""
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.emulator = Emulator(folder.name)
-        cls.addClassCleanup(cls.emulator.stop)
+        super().setUpClass()
         cls.deployer = {}
         cls.keys, cls.buckets = {}, {}
         for account, binary in ((A, "notifier"), (B, "notifier-invoker")):

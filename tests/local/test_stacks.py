@@ -7,21 +7,19 @@ The functions of the scripts are called one by one, so nothing is built: target/
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.request
-from pathlib import Path
 from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from test_emulator import ACCOUNT, REGION, Emulator
+from cloud import ACCOUNT, REGION, ROOT, CloudTest, programs
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT_LIMIT = 120
 # One table, and nothing else that a rollback could leave.
 TABLE = {
@@ -36,17 +34,12 @@ TABLE = {
 BROKEN = {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": "missing-function", "AuthType": "AWS_IAM"}}
 
 
-class ScriptTest(unittest.TestCase):
+class ScriptTest(CloudTest):
     """An emulator, and the scripts' functions with a configuration of each test's own."""
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        (cls.folder / "state").mkdir()
-        cls.emulator = Emulator(cls.folder / "state")
-        cls.addClassCleanup(cls.emulator.stop)
+        super().setUpClass()
         cls.stacks = cls.emulator.client("cloudformation")
 
     def setUp(self):
@@ -63,7 +56,7 @@ class ScriptTest(unittest.TestCase):
         config = self.folder / f"{self.name}.json"
         config.write_text(json.dumps(self.settings))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LATCHKEY_"))}
-        path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        path = programs()
         environment.update(
             PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint.replace("127.0.0.1", host),
             AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION,
@@ -161,7 +154,7 @@ class FailedStacks(ScriptTest):
         # The state cannot be brought about on the emulator: this stands between the scripts and the AWS CLI until it is continued.
         (records / "aws").write_text(
             "#!/usr/bin/env bash\n"
-            f"real={Path(sys.executable).parent}/aws here={records}\n"
+            f"real={shutil.which('aws', path=programs())} here={records}\n"
             'case "$1 $2" in\n'
             '  "cloudformation continue-update-rollback") printf "%s\\n" "$*" >"$here/continued" ;;\n'
             '  "cloudformation describe-stacks")\n'
@@ -214,7 +207,7 @@ class Values(ScriptTest):
         folder.mkdir(exist_ok=True)
         program = folder / "aws"
         program.write_text(
-            f'#!/usr/bin/env bash\necho "Warning: this Python is no longer supported" >&2\nexec {Path(sys.executable).parent}/aws "$@"\n'
+            f'#!/usr/bin/env bash\necho "Warning: this Python is no longer supported" >&2\nexec {shutil.which("aws", path=programs())} "$@"\n'
         )
         program.chmod(0o700)
         printed = self.succeed('look aws sts get-caller-identity --query Account --output text; echo "[$FOUND]"', first=folder)

@@ -1,0 +1,117 @@
+"""What the tests of this folder share: an emulator of their own, as local.sh starts it, and the programs of the virtual environment."""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = ROOT / "local"
+ACCOUNT, REGION = "123412341234", "eu-west-1"
+START_LIMIT, STOP_LIMIT, CALL_LIMIT = 60, 20, 30
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+# ./test.sh ends this process so when another check fails. What it started ends with it.
+signal.signal(signal.SIGTERM, interrupt)
+
+
+def programs():
+    """Where programs are looked for: ./test.sh puts the virtual environment there, and its own AWS CLI before it."""
+    path, tools = os.environ["PATH"], str(Path(sys.executable).parent)
+    return path if tools in path.split(os.pathsep) else f"{tools}{os.pathsep}{path}"
+
+
+class Emulator:
+    """One emulator with its state in a folder; its process group ends with it."""
+
+    def __init__(self, state):
+        self.state = state
+        self.start()
+
+    def start(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        # Nothing of the caller's own AWS settings may reach it.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        environment.update(
+            AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
+            BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
+            SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
+        )
+        atexit.register(self.stop)
+        self.log = open(Path(self.state) / "emulator.log", "ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "emulator"], env=environment, stdout=self.log, stderr=self.log,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )
+        limit = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.endpoint}/_ministack/ses/messages", timeout=CALL_LIMIT).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > limit:
+                    self.stop()
+                    raise RuntimeError(f"no emulator:\n{Path(self.log.name).read_text()[-2000:]}") from None
+                time.sleep(0.1)
+
+    def stop(self):
+        """The process first and alone, because it saves its state as it ends; then whatever is left of its group."""
+        atexit.unregister(self.stop)
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.log.close()
+
+    def client(self, service, credentials=None, signed=True, **options):
+        """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
+        access = ("test", "test", None)
+        if credentials:
+            access = tuple(credentials[key] for key in ("AccessKeyId", "SecretKey", "SessionToken"))
+        settings = {"connect_timeout": 5, "read_timeout": CALL_LIMIT, "retries": {"total_max_attempts": 1}, **options}
+        if not signed:
+            settings["signature_version"] = UNSIGNED
+        return botocore.session.Session().create_client(
+            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=access[0],
+            aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
+        )
+
+
+class CloudTest(unittest.TestCase):
+    """Tests that share an emulator, and a folder for what else they need."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        state = cls.folder / "state"
+        state.mkdir()
+        cls.emulator = Emulator(state)
+        cls.addClassCleanup(cls.emulator.stop)
