@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Every check of Latchkey, in the order in which a mistake shows soonest. Any failure ends the run.
-#   ./test.sh [--no-browser]     all of it, on a local cloud of its own, which ends with it
+#   ./test.sh [--no-browser] [--deployed]
+#                                all of it, on a local cloud of its own, which ends with it; --deployed: and the functions as
+#                                they are deployed, which are built beside the tests
 #   ./test.sh fast               formatting, lints, unit and property tests, the browser client: no local cloud
 #   ./test.sh e2e [NAME...]      the end-to-end tests whose names hold NAME, on a local cloud in target/e2e that stays up:
 #                                the next run deploys what has changed. ./local.sh stop --dir target/e2e ends it.
@@ -15,15 +17,21 @@ LOCAL_ENDPOINT=http://localhost:0
 # shellcheck source=scripts/tools.sh
 . scripts/tools.sh
 
-what=all browser=yes
+what=all browser=yes deployed=no
 case ${1:-} in
   fast | e2e | deployed)
     what=$1
     shift
     ;;
-  --no-browser)
-    browser=no
-    shift
+  *)
+    while [ $# -gt 0 ]; do
+      case $1 in
+        --no-browser) browser=no ;;
+        --deployed) deployed=yes ;;
+        *) break ;;
+      esac
+      shift
+    done
     ;;
 esac
 [ "$what" = e2e ] || [ $# = 0 ] || fail "unknown option $1; see the head of test.sh"
@@ -164,6 +172,24 @@ beside_suite() { # what it is, modules in tests/local...
   beside "$what" env PYTHONPATH=tests/local python -m unittest "$@"
 }
 
+# The functions as they are deployed, built at the lowest priority: the tests beside it have time limits.
+build_deployed() {
+  renice -n 19 "$BASHPID" >/dev/null
+  BUILD=lambda
+  build_functions
+}
+
+# Whole journeys on the functions as they are deployed.
+test_deployed() {
+  folder=$PWD/target/deployed
+  mkdir -p "$folder"
+  trap 'stop_beside; ./local.sh stop --dir "$folder"' EXIT
+  step 'the service, as it is deployed'
+  LATCHKEY_BUILD=lambda ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
+  step 'end to end, as it is deployed'
+  LATCHKEY_BUILD=lambda test_end_to_end "$folder" -E 'test(/^(deployed|journeys|faults|audit|trial)::/)'
+}
+
 # Every test but what only the functions as they are deployed can show.
 NOT_DEPLOYED='not test(/^deployed::/)'
 # Those that .config/nextest.toml runs by themselves.
@@ -207,18 +233,11 @@ case $what in
   deployed)
     begin_tools "$logs" checks deploy
     finish_tools
-    export LATCHKEY_BUILD=lambda
-    folder=$PWD/target/deployed
-    mkdir -p "$folder"
-    trap './local.sh stop --dir "$folder"' EXIT
     begin_aws_cli "$logs"
-    step 'the service, as it is deployed'
-    ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
-    step 'end to end'
-    test_end_to_end "$folder" -E 'test(/^(deployed|journeys|faults|audit|trial)::/)'
+    test_deployed
     ;;
   all)
-    begin_tools "$logs" checks
+    if [ $deployed = yes ]; then begin_tools "$logs" checks deploy; else begin_tools "$logs" checks; fi
     check_formatting
     check_names
     check_features
@@ -242,8 +261,10 @@ case $what in
     step 'the local cloud'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
+    [ $deployed = no ] || beside 'building the functions as they are deployed' build_deployed
     beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks
     beside_suite 'the notifier in two accounts' test_notifier
+    beside_suite 'local.sh' test_local
     step 'end to end'
     pages=
     [ $browser = yes ] || pages=' & not test(/^(sample_)?pages::/)'
@@ -252,8 +273,10 @@ case $what in
     step 'end to end, what needs the machine for itself'
     test_end_to_end "$folder" -E "$NOT_DEPLOYED & $ALONE"
 
-    step 'local.sh'
-    PYTHONPATH=tests/local python -m unittest test_local
+    if [ $deployed = yes ]; then
+      ./local.sh stop --dir "$folder"
+      test_deployed
+    fi
     [ $browser = yes ] || printf '\nThe pages were not tested: --no-browser.\n'
     ;;
 esac
