@@ -176,6 +176,7 @@ beside_suite() { # what it is, modules in tests/local...
 build_deployed() {
   renice -n 19 "$BASHPID" >/dev/null
   BUILD=lambda
+  # shellcheck disable=SC2119 # without options of cargo lambda
   build_functions
 }
 

@@ -47,8 +47,10 @@ class LocalTest(unittest.TestCase):
         self.local("stop", check=False)
 
     def command(self, *arguments):
-        # A caller's own AWS settings must not get in the way.
+        # A caller's own AWS settings must not get in the way, and the AWS CLI of ./test.sh must not help.
         environment = {**os.environ, "AWS_PROFILE": "no-such-profile"}
+        folders = environment["PATH"].split(os.pathsep)
+        environment["PATH"] = os.pathsep.join(folder for folder in folders if not (Path(folder) / "socket").exists())
         environment.pop("LATCHKEY_STARTED", None)
         return [ROOT / "local.sh", *arguments, "--dir", self.folder], {"env": environment, "text": True}
 
