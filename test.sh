@@ -109,7 +109,8 @@ check_formatting() {
 }
 
 check_scripts() {
-  step 'scripts and template'
+  step 'scripts and templates'
+  ruff check --quiet --no-cache local lab tests tools local/aws_cli/aws
   shellcheck -x ./*.sh scripts/*.sh examples/*/*.sh lab/benchmark/*.sh .ci/run
   cfn-lint template.yaml stacks/hook.yaml stacks/hook-test.yaml stacks/lambda-trigger/*.yaml stacks/custom-resource.yaml \
     examples/custom-resource/*.yaml stacks/notifier/*.yaml

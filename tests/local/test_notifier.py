@@ -199,7 +199,10 @@ class NotifierTest(CloudTest):
         table = self.client("dynamodb", A)
         [name] = [name for name in table.list_tables()["TableNames"] if name.startswith("notifier-")]
         items = table.scan(TableName=name)["Items"]
-        numbers = lambda item: {key: int(value["N"]) for key, value in item.items() if "N" in value}
+
+        def numbers(item):
+            return {key: int(value["N"]) for key, value in item.items() if "N" in value}
+
         return {item["key"]["S"]: numbers(item) for item in items if item["key"]["S"].startswith("window")}
 
     def wait_for_a_new_window(self):
