@@ -86,7 +86,7 @@ def may_invoke(name, arn, event):
     bucket = event["Records"][0]["s3"]["bucket"]["arn"]
     context = iam_evaluator.EvalContext(
         principal_arn="s3.amazonaws.com", principal_type="Service", principal_account=get_account_id(),
-        action="lambda:InvokeFunction", resource_arn=arn, region=get_region(),
+        action="lambda:InvokeFunction", resource_arn=arn, region=get_region(), secure_transport=True,
         service_context={"aws:sourcearn": bucket, "aws:sourceaccount": get_account_id()},
     )
     policy = (lambda_svc._functions.get(name) or {}).get("policy")

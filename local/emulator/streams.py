@@ -175,7 +175,7 @@ def not_allowed(function, stream):
     for action, resource in [*((action, stream) for action in READING), ("dynamodb:ListStreams", "*")]:
         context = iam_evaluator.EvalContext(
             principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/mapping", principal_type="AssumedRole",
-            principal_account=account, action=action, resource_arn=resource, region=region, service_context={},
+            principal_account=account, action=action, resource_arn=resource, region=region, service_context={}, secure_transport=True,
         )
         if iam_evaluator.evaluate(context, policies).decision != "Allow":
             return action

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 import unittest
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -41,15 +40,18 @@ class Emulator:
         self.start()
 
     def start(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
+            port, plain_port = one.getsockname()[1], other.getsockname()[1]
         self.endpoint = f"http://127.0.0.1:{port}"
+        # What arrives here did not come over TLS.
+        self.plain_endpoint = f"http://127.0.0.1:{plain_port}"
         # Nothing of the caller's own AWS settings may reach it.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         environment.update(
             AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
-            BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
+            PLAIN_PORT=str(plain_port), BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
             SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
         )
         self.log = open(Path(self.state) / "emulator.log", "ab")
@@ -84,7 +86,7 @@ class Emulator:
             self.process.wait()
             self.log.close()
 
-    def client(self, service, credentials=None, signed=True, **options):
+    def client(self, service, credentials=None, signed=True, endpoint=None, **options):
         """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
         access = ("test", "test", None)
         if credentials:
@@ -93,7 +95,7 @@ class Emulator:
         if not signed:
             settings["signature_version"] = UNSIGNED
         return botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=access[0],
+            service, region_name=REGION, endpoint_url=endpoint or self.endpoint, aws_access_key_id=access[0],
             aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
         )
 
@@ -313,15 +315,32 @@ class EmulatorTest(unittest.TestCase):
             {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": objects,
              "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         ]}))
-        page = f"{self.emulator.endpoint}/pages/page"
-        for headers in ({}, {"X-Forwarded-Proto": "https"}):
-            request = urllib.request.Request(page, headers=headers)
-            with urllib.request.urlopen(request, timeout=CALL_LIMIT) as answer:
-                self.assertEqual(answer.read(), b"text")
-        plain = urllib.request.Request(page, headers={"X-Forwarded-Proto": "http"})
-        with self.assertRaises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(plain, timeout=CALL_LIMIT)
-        self.assertEqual(caught.exception.code, 403)
+        # The owner may do everything on the emulator, whatever a policy says: nobody, and a role that may do all.
+        role = self.role_with("reader", {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
+        for endpoint, refused in ((self.emulator.endpoint, False), (self.emulator.plain_endpoint, True)):
+            for credentials in (None, role):
+                client = self.emulator.client("s3", credentials, signed=credentials is not None, endpoint=endpoint)
+                with self.subTest(endpoint=endpoint, role=credentials is not None):
+                    if refused:
+                        self.assert_refused({"AccessDenied"}, client.get_object, Bucket="pages", Key="page")
+                    else:
+                        self.assertEqual(client.get_object(Bucket="pages", Key="page")["Body"].read(), b"text")
+
+    def test_no_header_says_how_a_request_came(self):
+        """Which a caller could send as well."""
+        role = self.role_with("claimer", {
+            "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+        })
+
+        def list_buckets(endpoint, claimed):
+            client = self.emulator.client("s3", role, endpoint=endpoint)
+            client.meta.events.register(
+                "before-sign.s3", lambda request, **_: request.headers.add_header("X-Forwarded-Proto", claimed)
+            )
+            return client.list_buckets()
+
+        list_buckets(self.emulator.endpoint, "http")
+        self.assert_refused({"AccessDenied"}, list_buckets, self.emulator.plain_endpoint, "https")
 
 
 class ThreadsTest(unittest.TestCase):

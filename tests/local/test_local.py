@@ -113,7 +113,7 @@ class LocalTest(unittest.TestCase):
         self.assertEqual(
             sorted(self.addresses()),
             sorted(
-                "AWS_ENDPOINT_URL AWS_REGION AWS_ACCOUNT_ID AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY LATCHKEY_BUILD "
+                "AWS_ENDPOINT_URL PLAIN_ENDPOINT_URL AWS_REGION AWS_ACCOUNT_ID AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY LATCHKEY_BUILD "
                 "IDENTITY_POOL_ID DEVELOPER_PROVIDER_NAME DDB_TABLE FUNCTION_PREFIX SITE_URL INBOX_URL MAILS_URL".split()
             ),
         )
