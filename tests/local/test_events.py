@@ -3,6 +3,7 @@
     .local/venv/bin/python -m unittest discover -s tests/local -p test_events.py
 """
 
+import datetime
 import io
 import json
 import os
@@ -27,7 +28,7 @@ def handler(event, context):
     folder = os.environ["FOLDER"]
     records = [[one["dynamodb"]["SequenceNumber"], one["dynamodb"]["Keys"]["id"]["S"]] for one in event.get("Records", []) if "dynamodb" in one]
     with open(folder + "/calls", "a") as file:
-        file.write(json.dumps([context.function_version, [key for _, key in records]]) + "\\n")
+        file.write(json.dumps([context.function_version, [key for _, key in records], context.invoked_function_arn.split(":")[7:]]) + "\\n")
     with open(folder + "/plan") as file:
         plan = json.load(file)
     if plan.get("raise") and (plan["raise"] is True or any(key in plan["raise"] for _, key in records)):
@@ -58,7 +59,7 @@ class EventTest(unittest.TestCase):
 
     def calls(self):
         """The keys of each call's records."""
-        return [keys for _, keys in self.noted()]
+        return [keys for _, keys, _ in self.noted()]
 
     def noted(self):
         file = self.folder / "calls"
@@ -81,7 +82,9 @@ class EventTest(unittest.TestCase):
         iam = self.emulator.client("iam")
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         self.allow(name, statements or [
-            {"Effect": "Allow", "Action": READING, "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*/stream/*"},
+            # What Lambda does for a function, it does over TLS.
+            {"Effect": "Allow", "Action": READING, "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*/stream/*",
+             "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
             {"Effect": "Allow", "Action": "dynamodb:ListStreams", "Resource": "*"},
         ])
         return arn
@@ -113,8 +116,28 @@ class EventTest(unittest.TestCase):
 
     def map(self, stream, function="noting", **options):
         return self.emulator.client("lambda").create_event_source_mapping(
-            FunctionName=function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", BatchSize=10, **options
+            FunctionName=function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", **{"BatchSize": 10, **options}
         )["UUID"]
+
+    def weighted_alias(self):
+        """An alias `live` that sends half of its calls to each of two versions; these."""
+        client = self.emulator.client("lambda")
+        first = client.publish_version(FunctionName="noting")["Version"]
+        client.update_function_configuration(FunctionName="noting", Description="another")
+        second = client.publish_version(FunctionName="noting")["Version"]
+        weights = {"AdditionalVersionWeights": {second: 0.5}}
+        client.create_alias(FunctionName="noting", Name="live", FunctionVersion=first, RoutingConfig=weights)
+        return first, second
+
+    def total(self, metric, *dimensions):
+        """The sum of a metric of Lambda, with FunctionName, Resource and ExecutedVersion as far as they are given."""
+        names = ("FunctionName", "Resource", "ExecutedVersion")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        found = self.emulator.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": name, "Value": value} for name, value in zip(names, dimensions)],
+            StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1), Period=60, Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in found["Datapoints"])
 
 
 class Streams(EventTest):
@@ -219,6 +242,21 @@ class Streams(EventTest):
         self.wait(self.calls, lambda calls: ["c"] in calls)
 
 
+    def test_a_mapping_of_an_alias_calls_both_versions_by_their_weights(self):
+        versions, stream = self.weighted_alias(), self.make_table()
+        keys = [str(number) for number in range(25)]
+        self.write(*keys)
+        self.map(stream, "noting:live", BatchSize=1)
+        called = self.wait(self.noted, lambda noted: len(noted) >= 25)
+        self.assertEqual([batch for _, batch, _ in called], [[key] for key in keys])
+        # All of them alike happens once in 17 million.
+        self.assertEqual({version for version, _, _ in called}, set(versions))
+        self.assertEqual({tuple(qualifier) for _, _, qualifier in called}, {("live",)})
+        for version in versions:
+            expected = sum(one == version for one, _, _ in called)
+            self.wait(lambda: self.total("Invocations", "noting", "noting:live", version), lambda counted: counted == expected)
+
+
 class Invocations(EventTest):
     """Number 15: retries, weights, and who may invoke."""
 
@@ -241,16 +279,61 @@ class Invocations(EventTest):
         self.assertEqual(self.settle(3), 3)
 
     def test_an_alias_sends_calls_to_both_versions_by_their_weights(self):
-        client = self.emulator.client("lambda")
-        first = client.publish_version(FunctionName="noting")["Version"]
-        client.update_function_configuration(FunctionName="noting", Description="another")
-        second = client.publish_version(FunctionName="noting")["Version"]
-        weights = {"AdditionalVersionWeights": {second: 0.5}}
-        client.create_alias(FunctionName="noting", Name="live", FunctionVersion=first, RoutingConfig=weights)
+        versions, client = self.weighted_alias(), self.emulator.client("lambda")
         executed = [client.invoke(FunctionName="noting", Qualifier="live", Payload=b"{}")["ExecutedVersion"] for _ in range(40)]
         # All forty alike happens once in 550 billion.
-        self.assertEqual(set(executed), {first, second})
-        self.assertEqual({version for version, _ in self.noted()}, {first, second})
+        self.assertEqual(set(executed), set(versions))
+        # Whichever it is, it was called by the alias.
+        self.assertEqual(self.noted(), [[version, [], ["live"]] for version in executed])
+
+    def test_a_topic_calls_both_versions_of_an_alias_by_their_weights(self):
+        versions, sns = self.weighted_alias(), self.emulator.client("sns")
+        topic = sns.create_topic(Name="news")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noting:live")
+        for _ in range(40):
+            sns.publish(TopicArn=topic, Message="text")
+        called = self.wait(self.noted, lambda noted: len(noted) == 40)
+        self.assertEqual({version for version, _, _ in called}, set(versions))
+
+    def test_metrics_tell_aliases_and_versions_apart(self):
+        (first, second), client = self.weighted_alias(), self.emulator.client("lambda")
+        executed = [client.invoke(FunctionName="noting", Qualifier="live", Payload=b"{}")["ExecutedVersion"] for _ in range(10)]
+        client.invoke(FunctionName="noting", Qualifier=second, Payload=b"{}")
+        self.plan(**{"raise": True})
+        client.invoke(FunctionName="noting", Payload=b"{}")
+        self.assertEqual(self.total("Invocations", "noting", "noting:live"), 10)
+        for version in (first, second):
+            self.assertEqual(self.total("Invocations", "noting", "noting:live", version), executed.count(version))
+            self.assertEqual(self.total("Errors", "noting", "noting:live", version), 0)
+        self.assertEqual(self.total("Invocations", "noting", f"noting:{second}"), 1)
+        # What is not called by an alias has no executed version.
+        self.assertEqual(self.total("Invocations", "noting", f"noting:{second}", second), 0)
+        for dimensions, invocations in ((("noting", "noting"), 1), (("noting",), 12)):
+            with self.subTest(dimensions=dimensions):
+                self.assertEqual(self.total("Invocations", *dimensions), invocations)
+                self.assertEqual(self.total("Errors", *dimensions), 1)
+                self.assertGreater(self.total("Duration", *dimensions), 0)
+        # An alarm that watches one version does not ring for another's errors, nor does it wait for them.
+        cloudwatch = self.emulator.client("cloudwatch")
+        for name, resource in (("quiet", "noting:live"), ("loud", "noting")):
+            cloudwatch.put_metric_alarm(
+                AlarmName=name, Namespace="AWS/Lambda", MetricName="Errors", Statistic="Sum", Period=300, EvaluationPeriods=1, Threshold=1,
+                ComparisonOperator="GreaterThanOrEqualToThreshold",
+                Dimensions=[{"Name": "FunctionName", "Value": "noting"}, {"Name": "Resource", "Value": resource}],
+            )
+        states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+        self.assertEqual(states, {"quiet": "OK", "loud": "ALARM"})
+        # Each attempt of a call that nobody waits for is an invocation.
+        client.put_function_event_invoke_config(FunctionName="noting", Qualifier="live", MaximumRetryAttempts=1)
+        client.invoke(FunctionName="noting", Qualifier="live", InvocationType="Event", Payload=b"{}")
+        self.wait(lambda: self.total("Errors", "noting", "noting:live"), lambda errors: errors == 2)
+        self.assertEqual(self.total("Invocations", "noting", "noting:live"), 12)
+        # One that is throttled is none.
+        client.put_function_concurrency(FunctionName="noting", ReservedConcurrentExecutions=0)
+        with self.assertRaises(client.exceptions.TooManyRequestsException):
+            client.invoke(FunctionName="noting", Payload=b"{}")
+        self.assertEqual(self.total("Throttles", "noting", "noting"), 1)
+        self.assertEqual(self.total("Invocations", "noting", "noting"), 1)
 
     def test_a_bucket_invokes_only_a_function_that_allows_it(self):
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noting"
