@@ -161,6 +161,7 @@ running=no
 if emulator >/dev/null; then
   running=yes
   at=$(cat "$dir/port")
+  plain_port=$(cat "$dir/plain-port" 2>/dev/null) || fail "it was started by another version of this script: ./local.sh stop ends it"
   [ -z "$port" ] || [ "$port" = "$at" ] || fail "it runs on port $at: ./local.sh stop ends it"
   port=$at
 fi
@@ -182,8 +183,12 @@ if [ $running = no ]; then
   fi
   say "emulator: starting on $endpoint"
   printf '%s' "$port" >"$dir/port"
+  # What arrives at the first port counts as TLS; a second one shows what is refused without.
+  plain_port=$(free_port)
+  printf '%s' "$plain_port" >"$dir/plain-port"
   # A session of its own, so that its process group holds it and the functions that it starts, and nothing else.
-  AUTH=true MINISTACK_ACCOUNT_ID=$AWS_ACCOUNT_ID AWS_ENDPOINT_URL=$endpoint RESPONSE_TEST_ENDPOINT=$endpoint GATEWAY_PORT=$port BIND_HOST=127.0.0.1 \
+  AUTH=true MINISTACK_ACCOUNT_ID=$AWS_ACCOUNT_ID AWS_ENDPOINT_URL=$endpoint RESPONSE_TEST_ENDPOINT=$endpoint GATEWAY_PORT=$port PLAIN_PORT=$plain_port \
+    BIND_HOST=127.0.0.1 \
     PERSIST_STATE=1 STATE_DIR=$dir/state S3_PERSIST=1 S3_DATA_DIR=$dir/state/s3 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
     PYTHONPATH=local PYTHONPYCACHEPREFIX=$PWD/.local/pycache \
     "$VENV/bin/python" -c 'import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, "-m", "emulator", sys.argv[1]])' \
@@ -289,6 +294,7 @@ settings=$(latchkey shell "$dir/config.json") || exit 1
 eval "$settings"
 cat >"$dir/env" <<END
 AWS_ENDPOINT_URL='$endpoint'
+PLAIN_ENDPOINT_URL='http://localhost:$plain_port'
 AWS_REGION='$REGION'
 AWS_ACCOUNT_ID='$AWS_ACCOUNT_ID'
 AWS_ACCESS_KEY_ID='test'

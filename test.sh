@@ -75,8 +75,8 @@ stop_beside() {
   done
 }
 
-# The browser comes from the distribution; a download of its own by a test tool does not work everywhere.
-install_browser() {
+# Installs packages of the distribution, where this user may.
+install_packages() { # packages...
   local as_root=
   if ! command -v apt-get >/dev/null 2>&1; then return 1; fi
   if [ "$(id -u)" != 0 ]; then
@@ -84,15 +84,27 @@ install_browser() {
     as_root='sudo -n'
   fi
   # shellcheck disable=SC2086 # nothing where it is empty
-  $as_root apt-get update && $as_root apt-get install --yes --no-install-recommends chromium chromium-driver
+  $as_root apt-get update && $as_root apt-get install --yes --no-install-recommends "$@"
 }
 
+# The browser comes from the distribution; a download of its own by a test tool does not work everywhere.
 need_browser() {
   [ $browser = yes ] || return 0
   command -v chromedriver >/dev/null 2>&1 && return
   say "browser: installing chromium and chromium-driver"
-  long "browser: installing" "$logs/browser.log" install_browser ||
+  long "browser: installing" "$logs/browser.log" install_packages chromium chromium-driver ||
     fail "a browser is missing: install Chromium and its driver (Debian: apt install chromium chromium-driver), or give --no-browser"
+}
+
+# Sets AWS_CLI_2 to the AWS CLI of the distribution if that is of version 2, which tests/local/test_models.py holds the scripts against;
+# the one on the path is of version 1. Nothing else needs it, so a run goes on without.
+want_aws_cli_2() {
+  local cli=/usr/bin/aws
+  [ -x $cli ] || long "AWS CLI 2: installing" "$logs/aws-cli-2.log" install_packages awscli >/dev/null 2>&1 || true
+  case $($cli --version 2>/dev/null) in
+    aws-cli/2.*) export AWS_CLI_2=$cli ;;
+    *) say "AWS CLI 2: the distribution has none, or it could not be installed, so the scripts are held against version 1 only" ;;
+  esac
 }
 
 # The test runner. Each test is a process of its own; .config/nextest.toml says which may run side by side.
@@ -264,6 +276,7 @@ case $what in
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
     [ $deployed = no ] || beside 'building the functions as they are deployed' build_deployed
+    want_aws_cli_2
     beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks
     beside_suite 'the notifier in two accounts' test_notifier
     beside_suite 'local.sh' test_local

@@ -255,10 +255,15 @@ refuse_clashes() {
 # than "Access Denied".
 refuse_public_access_block() {
   ! owns SitePolicy "$BUCKET" || return 0
-  # Who may not read the block may still set the service up: the stack will tell.
   local setting
-  setting=$(AWS_MAX_ATTEMPTS=1 aws s3control get-public-access-block --account-id "$AWS_ACCOUNT_ID" --output text \
-    --query 'PublicAccessBlockConfiguration.[BlockPublicPolicy,RestrictPublicBuckets]' 2>/dev/null) || return 0
+  private_folder
+  if ! setting=$(aws s3control get-public-access-block --account-id "$AWS_ACCOUNT_ID" --output text \
+    --query 'PublicAccessBlockConfiguration.[BlockPublicPolicy,RestrictPublicBuckets]' 2>"$PRIVATE/complaint"); then
+    # Without a block there is nothing to read. Who may not read it may still set the service up.
+    grep -q NoSuchPublicAccessBlockConfiguration "$PRIVATE/complaint" ||
+      say "account $AWS_ACCOUNT_ID: whether it blocks public access to all its buckets could not be read, and if it does, the stack fails at SitePolicy:$(tr -s '[:space:]' ' ' <"$PRIVATE/complaint")"
+    return 0
+  fi
   case $setting in
     *True*)
       fail "account $AWS_ACCOUNT_ID blocks public access to all its buckets, and the pages are public: turn 'Block public and cross-account access through any public bucket policies' off in the S3 console, under 'Block Public Access settings for this account', or use another account; the buckets of yours that must not be public keep a block of their own"

@@ -197,6 +197,11 @@ prepare() {
   if [ -n "$CLI_PROFILE" ] && [ -z "${AWS_ENDPOINT_URL:-}" ]; then
     export AWS_PROFILE=$CLI_PROFILE
   fi
+  # Of S3 Control the AWS CLI puts the account and a dot in front of the host, a name that few resolvers know below localhost. With a
+  # user in front of the host, it becomes a part of the user's name, which nobody looks at.
+  if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
+    export AWS_ENDPOINT_URL_S3_CONTROL=${AWS_ENDPOINT_URL/:\/\//:\/\/account@}
+  fi
   local account
   account=$(aws sts get-caller-identity --query Account --output text 2>/dev/null) ||
     fail "no valid AWS credentials: set them up with 'aws configure', or name a profile as CLI_PROFILE in $CONFIG"

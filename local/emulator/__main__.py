@@ -8,8 +8,8 @@ import sys
 from ministack import app
 
 from . import (
-    custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, other_accounts, principal_arn, public_access,
-    ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
+    alarms, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
+    principal_arn, public_access, ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
 )
 
 developer_identity.install()
@@ -22,6 +22,8 @@ stack_deletions.install()
 public_access.install()
 streams.install()
 invocations.install()
+metrics.install()
+alarms.install()
 json_logs.install()
 upload_key.install()
 principal_arn.install()

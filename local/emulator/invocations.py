@@ -1,7 +1,10 @@
 """Invocations as Lambda treats them: retries by qualifier, the weights of an alias, and who may invoke.
 
-- An asynchronous call of an alias or a version has the retry setting of that qualifier. The emulator looks at the function's own only.
-- An alias with weights sends its share of calls to the other version.
+- An asynchronous call of an alias or a version has the retry setting of that qualifier (Lambda Developer Guide, "Configuring error
+  handling settings for Lambda asynchronous invocations"). The emulator looks at the function's own only.
+- An alias with weights sends its share of calls to the other version ("Implement Lambda canary deployments using a weighted
+  alias"), whether a caller invokes it or S3, SNS and other services do; streams.py does the same. The function learns the ARN it
+  was called by, which is the alias's.
 - A bucket invokes a function only if the function's policy allows s3.amazonaws.com to, for that bucket.
 """
 
@@ -15,33 +18,33 @@ from ministack.services import lambda_svc, s3
 from . import require
 
 require.attributes(
-    lambda_svc, "_invoke", "invoke_async_with_retry", "_event_invoke_config", "_functions", "_qp_first",
-    "_lambda_function_name_and_qualifier_from_arn",
+    lambda_svc, "_invoke", "_execute_function", "invoke_async_with_retry", "_event_invoke_config", "_functions", "_qp_first",
+    "_lambda_function_name_and_qualifier_from_arn", "_get_func_record_for_ref", "_get_base_func_record_for_ref",
+    "_effective_func_record_for_qualifier", "_func_arn",
 )
 require.attributes(s3, "_deliver_event_to_lambda")
 require.attributes(iam_evaluator, "EvalContext", "evaluate_resource_policy")
 
 _invoke = lambda_svc._invoke
+_execute = lambda_svc._execute_function
 _invoke_async = lambda_svc.invoke_async_with_retry
+_record_for_ref = lambda_svc._get_func_record_for_ref
 _deliver = s3._deliver_event_to_lambda
-# The name and the qualifier that a call was made with.
-_called_as = contextvars.ContextVar("latchkey_called_as", default=None)
+# The function, the alias and the version of a call that the weights of the alias sent there.
+_sent = contextvars.ContextVar("latchkey_sent", default=None)
 _dice = random.SystemRandom()
 
 
 def install():
     """Puts the extension in place."""
     lambda_svc._invoke = invoke
+    lambda_svc._execute_function = execute
     lambda_svc.invoke_async_with_retry = invoke_async
+    lambda_svc._get_func_record_for_ref = record_for_ref
     s3._deliver_event_to_lambda = deliver
 
 
-async def invoke(name, event, headers, path_qualifier=None, query_params=None):
-    """The emulator's own, on the version that an alias with weights chooses."""
-    qualifier = path_qualifier or lambda_svc._qp_first(query_params or {}, "Qualifier") or None
-    _called_as.set((name, qualifier))
-    chosen = choose(lambda_svc._functions.get(name) or {}, qualifier)
-    return await _invoke(name, event, headers, chosen or path_qualifier, query_params)
+# --- which version ---
 
 
 def choose(function, qualifier):
@@ -55,30 +58,80 @@ def choose(function, qualifier):
     return None
 
 
+def called(function, qualifier):
+    """The record of the version that a call goes to, with the ARN that it was called by; None if there is no such qualifier."""
+    record, _ = lambda_svc._effective_func_record_for_qualifier(function, choose(function or {}, qualifier) or qualifier)
+    return record and by_arn(record, function["config"]["FunctionArn"] + (f":{qualifier}" if qualifier else ""))
+
+
+def by_arn(record, arn):
+    """A record of a function that was called by this ARN."""
+    return {**record, "config": {**record["config"], "FunctionArn": arn}}
+
+
+def qualifier_of(record):
+    """What a function was called with: an alias, a version, or None."""
+    return lambda_svc._lambda_function_name_and_qualifier_from_arn(record["config"]["FunctionArn"])[1]
+
+
+async def invoke(name, event, headers, path_qualifier=None, query_params=None):
+    """The emulator's own, on the version that an alias with weights chooses."""
+    qualifier = path_qualifier or lambda_svc._qp_first(query_params or {}, "Qualifier") or None
+    version = choose(lambda_svc._functions.get(name) or {}, qualifier)
+    if version is None:
+        return await _invoke(name, event, headers, path_qualifier, query_params)
+    token = _sent.set((name, qualifier, version))
+    try:
+        return await _invoke(name, event, headers, version, query_params)
+    finally:
+        _sent.reset(token)
+
+
+def by_alias(record):
+    """The record of a version as the alias would have it whose weights sent the call there; any other as it is."""
+    name, alias, version = _sent.get() or (None, None, None)
+    if version is None or record["config"]["FunctionArn"] != f"{lambda_svc._func_arn(name)}:{version}":
+        return record
+    return by_arn(record, f"{lambda_svc._func_arn(name)}:{alias}")
+
+
+def execute(function, event):
+    """The emulator's own, which tells the function the ARN of the alias."""
+    return _execute(by_alias(function), event)
+
+
+def record_for_ref(reference):
+    """The emulator's own, by which services find what they invoke, on the version that an alias with weights chooses."""
+    record, config, name = _record_for_ref(reference)
+    if record is None or not reference.startswith("arn:"):
+        return record, config, name
+    function, *_ = lambda_svc._get_base_func_record_for_ref(reference)
+    record = called(function, lambda_svc._lambda_function_name_and_qualifier_from_arn(reference)[1])
+    return record, record["config"], name
+
+
+# --- how often ---
+
+
 def invoke_async(function, event):
     """The emulator's own, with the setting of the qualifier that was called."""
-    called = _called_as.get()
-    if called:
-        name, qualifier = called
-        known = lambda_svc._functions.get(name) or {}
-        setting = lambda_svc._event_invoke_config(known, qualifier)
-        if setting is None and qualifier in (None, "$LATEST"):
-            # Two names of the same.
-            setting = lambda_svc._event_invoke_config(known, None if qualifier else "$LATEST")
-        function = {**function, "event_invoke_config": setting or {}, "event_invoke_configs": {}}
-    return _invoke_async(function, event)
+    function = by_alias(function)
+    qualifier = qualifier_of(function)
+    known = lambda_svc._functions.get(function["config"]["FunctionName"]) or {}
+    setting = lambda_svc._event_invoke_config(known, qualifier)
+    if setting is None and qualifier in (None, "$LATEST"):
+        # Two names of the same.
+        setting = lambda_svc._event_invoke_config(known, None if qualifier else "$LATEST")
+    return _invoke_async({**function, "event_invoke_config": setting or {}, "event_invoke_configs": {}}, event)
+
+
+# --- who ---
 
 
 def deliver(arn, event, bucket_region):
     """The emulator's own, where the function's policy lets the bucket invoke it."""
-    name, qualifier = lambda_svc._lambda_function_name_and_qualifier_from_arn(arn)
-    if not may_invoke(name, arn, event):
-        return None
-    token = _called_as.set((name, qualifier))
-    try:
-        return _deliver(arn, event, bucket_region)
-    finally:
-        _called_as.reset(token)
+    name, _ = lambda_svc._lambda_function_name_and_qualifier_from_arn(arn)
+    return _deliver(arn, event, bucket_region) if may_invoke(name, arn, event) else None
 
 
 def may_invoke(name, arn, event):
@@ -86,7 +139,7 @@ def may_invoke(name, arn, event):
     bucket = event["Records"][0]["s3"]["bucket"]["arn"]
     context = iam_evaluator.EvalContext(
         principal_arn="s3.amazonaws.com", principal_type="Service", principal_account=get_account_id(),
-        action="lambda:InvokeFunction", resource_arn=arn, region=get_region(),
+        action="lambda:InvokeFunction", resource_arn=arn, region=get_region(), secure_transport=True,
         service_context={"aws:sourcearn": bucket, "aws:sourceaccount": get_account_id()},
     )
     policy = (lambda_svc._functions.get(name) or {}).get("policy")

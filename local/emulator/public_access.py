@@ -1,7 +1,8 @@
 """The account's own block of public access in S3, which the emulator lacks.
 
-An account can refuse every public bucket policy, whatever the buckets say: organizations often do. The block is set, read and removed
-with the three calls of S3 Control. It lasts as long as the emulator runs.
+An account can refuse every public bucket policy, whatever the buckets say: organizations often do (Amazon S3 User Guide, "Blocking
+public access to your Amazon S3 storage"). The block is set, read and removed with the three calls of S3 Control, by whoever may. It
+lasts as long as the emulator runs.
 """
 
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ from ministack.services.cloudformation import provisioners
 
 from . import require
 
-require.attributes(app, "_handle_s3_control_request", "_authenticate_only")
+require.attributes(app, "_handle_s3_control_request", "_enforce_data_plane")
 require.attributes(s3, "_public_access_blocked", "_policy_is_public", "s3control_error", "s3control_account_error", "_PAB_FIELDS")
 require.attributes(provisioners, "_RESOURCE_HANDLERS", "_policy_document_json")
 
@@ -39,7 +40,8 @@ async def control_request(path, method, body, query_params, request_id, headers=
     if path.rstrip("/") != PATH:
         return await _control(path, method, body, query_params, request_id, headers)
     headers = headers or {}
-    refused = app._authenticate_only("s3", headers, query_params, request_id) or s3.s3control_account_error(headers)
+    action = f"s3:{'Get' if method == 'GET' else 'Put'}AccountPublicAccessBlock"
+    refused = app._enforce_data_plane("s3", action, headers, query_params, request_id) or s3.s3control_account_error(headers)
     return refused or answer(method, body)
 
 

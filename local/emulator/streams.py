@@ -12,7 +12,10 @@ what is written until the records are as many again. With this extension:
 - `MaximumRetryAttempts` and `MaximumRecordAgeInSeconds`: what has failed so often, or is older, is given up, and its failure is recorded
   where the mapping says. Without them (or with -1) a batch is retried for as long as its records are there.
 
-A retry comes after a second, where Lambda waits longer each time.
+- A mapping of an alias with weights sends each batch to one of the two versions, a retry as well.
+
+All of it is in the Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB". A retry comes after a second, where Lambda waits
+longer each time.
 """
 
 import copy
@@ -26,10 +29,10 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb, lambda_svc
 
-from . import require
+from . import invocations, require
 
 require.attributes(
-    lambda_svc, "_poll_dynamodb_streams", "_iter_all_esms", "_get_func_record_for_qualifier", "_apply_filter_criteria",
+    lambda_svc, "_poll_dynamodb_streams", "_iter_all_esms", "_functions", "_apply_filter_criteria",
     "_execute_function", "_send_ddb_stream_failure_record", "_dynamodb_stream_positions", "_dynamodb_stream_positions_lock",
     "_dynamodb_stream_table_from_arn_spec", "_esm_backoff_until", "_ESM_BACKOFF_SECONDS", "_request_account_id", "_request_region",
 )
@@ -94,7 +97,7 @@ def poll_one(mapping):
     table = table_of(mapping)
     if table is None or lambda_svc._esm_backoff_until.get(mapping["UUID"], 0) > time.time():
         return False
-    function, _config = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
+    function = invocations.called(lambda_svc._functions.get(mapping["FunctionName"]), mapping.get("Qualifier"))
     if function is None:
         return False
     position = current_position(mapping, table)
@@ -175,7 +178,7 @@ def not_allowed(function, stream):
     for action, resource in [*((action, stream) for action in READING), ("dynamodb:ListStreams", "*")]:
         context = iam_evaluator.EvalContext(
             principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/mapping", principal_type="AssumedRole",
-            principal_account=account, action=action, resource_arn=resource, region=region, service_context={},
+            principal_account=account, action=action, resource_arn=resource, region=region, service_context={}, secure_transport=True,
         )
         if iam_evaluator.evaluate(context, policies).decision != "Allow":
             return action

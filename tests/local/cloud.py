@@ -44,15 +44,18 @@ class Emulator:
         self.start()
 
     def start(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
+            port, plain_port = one.getsockname()[1], other.getsockname()[1]
         self.endpoint = f"http://127.0.0.1:{port}"
+        # What arrives here did not come over TLS.
+        self.plain_endpoint = f"http://127.0.0.1:{plain_port}"
         # Nothing of the caller's own AWS settings may reach it.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         environment.update(
             AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
-            BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
+            PLAIN_PORT=str(plain_port), BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
             SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
         )
         atexit.register(self.stop)
@@ -89,7 +92,7 @@ class Emulator:
             self.process.wait()
             self.log.close()
 
-    def client(self, service, credentials=None, signed=True, **options):
+    def client(self, service, credentials=None, signed=True, endpoint=None, **options):
         """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
         access = ("test", "test", None)
         if credentials:
@@ -98,7 +101,7 @@ class Emulator:
         if not signed:
             settings["signature_version"] = UNSIGNED
         return botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=access[0],
+            service, region_name=REGION, endpoint_url=endpoint or self.endpoint, aws_access_key_id=access[0],
             aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
         )
 

@@ -13,14 +13,12 @@ import sys
 import tempfile
 import time
 import unittest
-import urllib.error
-import urllib.request
 
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from cloud import ACCOUNT, CALL_LIMIT, LOCAL, REGION, START_LIMIT, CloudTest, Emulator
+from cloud import ACCOUNT, LOCAL, REGION, START_LIMIT, CloudTest, Emulator
 
 PROVIDER, LOGIN = "login.example.com", "cognito-identity.amazonaws.com"
 SENDER, OTHER_SENDER = "sender@example.com", "other@example.com"
@@ -238,15 +236,32 @@ class EmulatorTest(CloudTest):
             {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": objects,
              "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         ]}))
-        page = f"{self.emulator.endpoint}/pages/page"
-        for headers in ({}, {"X-Forwarded-Proto": "https"}):
-            request = urllib.request.Request(page, headers=headers)
-            with urllib.request.urlopen(request, timeout=CALL_LIMIT) as answer:
-                self.assertEqual(answer.read(), b"text")
-        plain = urllib.request.Request(page, headers={"X-Forwarded-Proto": "http"})
-        with self.assertRaises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(plain, timeout=CALL_LIMIT)
-        self.assertEqual(caught.exception.code, 403)
+        # The owner may do everything on the emulator, whatever a policy says: nobody, and a role that may do all.
+        role = self.role_with("reader", {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
+        for endpoint, refused in ((self.emulator.endpoint, False), (self.emulator.plain_endpoint, True)):
+            for credentials in (None, role):
+                client = self.emulator.client("s3", credentials, signed=credentials is not None, endpoint=endpoint)
+                with self.subTest(endpoint=endpoint, role=credentials is not None):
+                    if refused:
+                        self.assert_refused({"AccessDenied"}, client.get_object, Bucket="pages", Key="page")
+                    else:
+                        self.assertEqual(client.get_object(Bucket="pages", Key="page")["Body"].read(), b"text")
+
+    def test_no_header_says_how_a_request_came(self):
+        """Which a caller could send as well."""
+        role = self.role_with("claimer", {
+            "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+        })
+
+        def list_buckets(endpoint, claimed):
+            client = self.emulator.client("s3", role, endpoint=endpoint)
+            client.meta.events.register(
+                "before-sign.s3", lambda request, **_: request.headers.add_header("X-Forwarded-Proto", claimed)
+            )
+            return client.list_buckets()
+
+        list_buckets(self.emulator.endpoint, "http")
+        self.assert_refused({"AccessDenied"}, list_buckets, self.emulator.plain_endpoint, "https")
 
 
 class ThreadsTest(unittest.TestCase):

@@ -3,12 +3,10 @@
     .local/venv/bin/python -m unittest discover -s tests/local -p test_events.py
 """
 
+import datetime
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -17,7 +15,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from cloud import ACCOUNT, LOCAL, REGION, Emulator
+from cloud import ACCOUNT, REGION, Emulator
 
 LIMIT = 60
 # Notes each call in a file, and does what another file says: fails, or names records that failed.
@@ -27,9 +25,11 @@ def handler(event, context):
     folder = os.environ["FOLDER"]
     records = [[one["dynamodb"]["SequenceNumber"], one["dynamodb"]["Keys"]["id"]["S"]] for one in event.get("Records", []) if "dynamodb" in one]
     with open(folder + "/calls", "a") as file:
-        file.write(json.dumps([context.function_version, [key for _, key in records]]) + "\\n")
+        file.write(json.dumps([context.function_version, [key for _, key in records], context.invoked_function_arn.split(":")[7:]]) + "\\n")
     with open(folder + "/plan") as file:
         plan = json.load(file)
+    for line in plan.get("print", []):
+        print(line)
     if plan.get("raise") and (plan["raise"] is True or any(key in plan["raise"] for _, key in records)):
         raise RuntimeError("as planned")
     return {"batchItemFailures": [{"itemIdentifier": number} for number, key in records if key in plan.get("fail", [])]}
@@ -58,7 +58,7 @@ class EventTest(unittest.TestCase):
 
     def calls(self):
         """The keys of each call's records."""
-        return [keys for _, keys in self.noted()]
+        return [keys for _, keys, _ in self.noted()]
 
     def noted(self):
         file = self.folder / "calls"
@@ -81,7 +81,9 @@ class EventTest(unittest.TestCase):
         iam = self.emulator.client("iam")
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         self.allow(name, statements or [
-            {"Effect": "Allow", "Action": READING, "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*/stream/*"},
+            # What Lambda does for a function, it does over TLS.
+            {"Effect": "Allow", "Action": READING, "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*/stream/*",
+             "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
             {"Effect": "Allow", "Action": "dynamodb:ListStreams", "Resource": "*"},
         ])
         return arn
@@ -113,8 +115,28 @@ class EventTest(unittest.TestCase):
 
     def map(self, stream, function="noting", **options):
         return self.emulator.client("lambda").create_event_source_mapping(
-            FunctionName=function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", BatchSize=10, **options
+            FunctionName=function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", **{"BatchSize": 10, **options}
         )["UUID"]
+
+    def weighted_alias(self, weight):
+        """An alias `live` of two versions, which sends this share of its calls to the second; these."""
+        client = self.emulator.client("lambda")
+        first = client.publish_version(FunctionName="noting")["Version"]
+        client.update_function_configuration(FunctionName="noting", Description="another")
+        second = client.publish_version(FunctionName="noting")["Version"]
+        weights = {"AdditionalVersionWeights": {second: weight}}
+        client.create_alias(FunctionName="noting", Name="live", FunctionVersion=first, RoutingConfig=weights)
+        return first, second
+
+    def total(self, metric, *dimensions):
+        """The sum of a metric of Lambda, with FunctionName, Resource and ExecutedVersion as far as they are given."""
+        names = ("FunctionName", "Resource", "ExecutedVersion")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        found = self.emulator.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": name, "Value": value} for name, value in zip(names, dimensions)],
+            StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1), Period=60, Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in found["Datapoints"])
 
 
 class Streams(EventTest):
@@ -219,6 +241,14 @@ class Streams(EventTest):
         self.wait(self.calls, lambda calls: ["c"] in calls)
 
 
+    def test_a_mapping_of_an_alias_calls_the_version_that_its_weights_choose(self):
+        (_, second), stream = self.weighted_alias(1.0), self.make_table()
+        self.write("a")
+        self.map(stream, "noting:live")
+        self.assertEqual(self.wait(self.noted, lambda noted: len(noted) == 1), [[second, ["a"], ["live"]]])
+        self.wait(lambda: self.total("Invocations", "noting", "noting:live", second), lambda counted: counted == 1)
+
+
 class Invocations(EventTest):
     """Number 15: retries, weights, and who may invoke."""
 
@@ -241,24 +271,70 @@ class Invocations(EventTest):
         self.assertEqual(self.settle(3), 3)
 
     def test_an_alias_sends_calls_to_both_versions_by_their_weights(self):
-        client = self.emulator.client("lambda")
-        first = client.publish_version(FunctionName="noting")["Version"]
-        client.update_function_configuration(FunctionName="noting", Description="another")
-        second = client.publish_version(FunctionName="noting")["Version"]
-        weights = {"AdditionalVersionWeights": {second: 0.5}}
-        client.create_alias(FunctionName="noting", Name="live", FunctionVersion=first, RoutingConfig=weights)
-        executed = [client.invoke(FunctionName="noting", Qualifier="live", Payload=b"{}")["ExecutedVersion"] for _ in range(40)]
-        # All forty alike happens once in 550 billion.
-        self.assertEqual(set(executed), {first, second})
-        self.assertEqual({version for version, _ in self.noted()}, {first, second})
+        versions, client = self.weighted_alias(0.5), self.emulator.client("lambda")
+        executed = [client.invoke(FunctionName="noting", Qualifier="live", Payload=b"{}")["ExecutedVersion"] for _ in range(30)]
+        # All of them alike happens once in 500 million.
+        self.assertEqual(set(executed), set(versions))
+        # Whichever it is, it was called by the alias.
+        self.assertEqual(self.noted(), [[version, [], ["live"]] for version in executed])
 
-    def test_a_bucket_invokes_only_a_function_that_allows_it(self):
-        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noting"
+    def test_a_topic_calls_the_version_that_the_weights_of_an_alias_choose(self):
+        (_, second), sns = self.weighted_alias(1.0), self.emulator.client("sns")
+        topic = sns.create_topic(Name="news")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noting:live")
+        sns.publish(TopicArn=topic, Message="text")
+        self.assertEqual(self.wait(self.noted, lambda noted: len(noted) == 1), [[second, [], ["live"]]])
+
+    def test_metrics_tell_aliases_and_versions_apart(self):
+        (first, second), client = self.weighted_alias(0.5), self.emulator.client("lambda")
+        executed = [client.invoke(FunctionName="noting", Qualifier="live", Payload=b"{}")["ExecutedVersion"] for _ in range(6)]
+        client.invoke(FunctionName="noting", Qualifier=second, Payload=b"{}")
+        self.plan(**{"raise": True})
+        client.invoke(FunctionName="noting", Payload=b"{}")
+        self.assertEqual(self.total("Invocations", "noting", "noting:live"), 6)
+        for version in (first, second):
+            self.assertEqual(self.total("Invocations", "noting", "noting:live", version), executed.count(version))
+            self.assertEqual(self.total("Errors", "noting", "noting:live", version), 0)
+        self.assertEqual(self.total("Invocations", "noting", f"noting:{second}"), 1)
+        # What is not called by an alias has no executed version.
+        self.assertEqual(self.total("Invocations", "noting", f"noting:{second}", second), 0)
+        for dimensions, invocations in ((("noting", "noting"), 1), (("noting",), 8)):
+            with self.subTest(dimensions=dimensions):
+                self.assertEqual(self.total("Invocations", *dimensions), invocations)
+                self.assertEqual(self.total("Errors", *dimensions), 1)
+                self.assertGreater(self.total("Duration", *dimensions), 0)
+        # An alarm that watches one version does not ring for another's errors, nor does it wait for them.
+        cloudwatch = self.emulator.client("cloudwatch")
+        for name, resource in (("quiet", "noting:live"), ("loud", "noting")):
+            cloudwatch.put_metric_alarm(
+                AlarmName=name, Namespace="AWS/Lambda", MetricName="Errors", Statistic="Sum", Period=300, EvaluationPeriods=1, Threshold=1,
+                ComparisonOperator="GreaterThanOrEqualToThreshold",
+                Dimensions=[{"Name": "FunctionName", "Value": "noting"}, {"Name": "Resource", "Value": resource}],
+            )
+        states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+        self.assertEqual(states, {"quiet": "OK", "loud": "ALARM"})
+        # Each attempt of a call that nobody waits for is an invocation.
+        client.put_function_event_invoke_config(FunctionName="noting", Qualifier="live", MaximumRetryAttempts=1)
+        client.invoke(FunctionName="noting", Qualifier="live", InvocationType="Event", Payload=b"{}")
+        self.wait(lambda: self.total("Errors", "noting", "noting:live"), lambda errors: errors == 2)
+        self.assertEqual(self.total("Invocations", "noting", "noting:live"), 8)
+        # One that is throttled is none.
+        client.put_function_concurrency(FunctionName="noting", ReservedConcurrentExecutions=0)
+        with self.assertRaises(client.exceptions.TooManyRequestsException):
+            client.invoke(FunctionName="noting", Payload=b"{}")
+        self.assertEqual(self.total("Throttles", "noting", "noting"), 1)
+        self.assertEqual(self.total("Invocations", "noting", "noting"), 1)
+
+    def test_a_bucket_invokes_only_what_allows_it_and_with_the_retry_setting_of_the_alias(self):
+        self.plan(**{"raise": True})
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noting:live"
+        self.weighted_alias(1.0)
+        self.emulator.client("lambda").put_function_event_invoke_config(FunctionName="noting", Qualifier="live", MaximumRetryAttempts=0)
         s3 = self.emulator.client("s3")
         for bucket in ("theirs", "ours"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.emulator.client("lambda").add_permission(
-            FunctionName="noting", StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com",
+            FunctionName="noting", Qualifier="live", StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com",
             SourceArn="arn:aws:s3:::ours", SourceAccount=ACCOUNT,
         )
         for bucket in ("theirs", "ours"):
@@ -267,8 +343,8 @@ class Invocations(EventTest):
             })
         s3.put_object(Bucket="theirs", Key="one", Body=b"text")
         s3.put_object(Bucket="ours", Key="one", Body=b"text")
-        self.wait(self.calls, lambda calls: len(calls) == 1)
         self.assertEqual(self.settle(1), 1)
+        self.assertEqual(self.noted(), [["2", [], ["live"]]])
 
 
 class Mail(EventTest):
@@ -337,21 +413,20 @@ class Mail(EventTest):
         self.refused("MessageRejected", root, "slow+pending@example.net")
 
 
-class Logs(unittest.TestCase):
+class Logs(EventTest):
     """Number 11: what Lambda makes of a JSON line."""
 
     def test_a_line_without_a_timestamp_loses_its_level(self):
-        program = (
-            "import json, sys\nfrom emulator import json_logs\n"
-            "print(json.dumps([json_logs.stored(line) for line in json.load(sys.stdin)]))"
-        )
+        client = self.emulator.client("lambda")
+        client.update_function_configuration(FunctionName="noting", LoggingConfig={"LogFormat": "JSON"})
         good = '{"timestamp":"2024-03-13T18:56:56.046Z","level":"ERROR"}'
         lines = ['{"level":"ERROR"}', '{"level":"ERROR","timestamp":1710356216}', good, "no json", "[]"]
-        done = subprocess.run(
-            [sys.executable, "-c", program], input=json.dumps(lines), env={**os.environ, "PYTHONPATH": str(LOCAL)},
-            capture_output=True, text=True, timeout=LIMIT, check=True,
-        )
-        bare, number, *others = json.loads(done.stdout)
+        self.plan(**{"print": lines})
+        client.invoke(FunctionName="noting", Payload=b"{}")
+        events = self.emulator.client("logs").filter_log_events(logGroupName="/aws/lambda/noting")["events"]
+        stored = [event["message"].strip() for event in events]
+        begin = next(index for index, line in enumerate(stored) if "ERROR" in line or "INFO" in line)
+        bare, number, *others = stored[begin:begin + len(lines)]
         for line in (bare, number):
             self.assertEqual(json.loads(line)["level"], "INFO")
             self.assertRegex(json.loads(line)["timestamp"], r"^\d{4}-.*Z$")

@@ -6,6 +6,7 @@ Run with the Python of the virtual environment that local.sh makes:
 """
 
 import atexit
+import json
 import os
 import signal
 import socket
@@ -52,7 +53,7 @@ class LocalTest(unittest.TestCase):
         folders = environment["PATH"].split(os.pathsep)
         environment["PATH"] = os.pathsep.join(folder for folder in folders if not (Path(folder) / "socket").exists())
         environment.pop("LATCHKEY_STARTED", None)
-        return [ROOT / "local.sh", *arguments, "--dir", self.folder], {"env": environment, "text": True}
+        return [ROOT / "local.sh", "--dir", self.folder, *arguments], {"env": environment, "text": True}
 
     def local(self, *arguments, check=True):
         command, options = self.command(*arguments)
@@ -86,12 +87,15 @@ class LocalTest(unittest.TestCase):
         lines = (self.folder / "env").read_text().splitlines()
         return {key: value.strip("'") for key, value in (line.split("=", 1) for line in lines)}
 
-    def table(self):
+    def client(self, service):
         env = self.addresses()
         return botocore.session.Session().create_client(
-            "dynamodb", region_name=env["AWS_REGION"], endpoint_url=env["AWS_ENDPOINT_URL"],
+            service, region_name=env["AWS_REGION"], endpoint_url=env["AWS_ENDPOINT_URL"],
             aws_access_key_id="test", aws_secret_access_key="test",
-        ), env["DDB_TABLE"]
+        )
+
+    def table(self):
+        return self.client("dynamodb"), self.addresses()["DDB_TABLE"]
 
     def remember(self):
         client, table = self.table()
@@ -122,7 +126,7 @@ class LocalTest(unittest.TestCase):
         self.assertEqual(
             sorted(self.addresses()),
             sorted(
-                "AWS_ENDPOINT_URL AWS_REGION AWS_ACCOUNT_ID AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY LATCHKEY_BUILD "
+                "AWS_ENDPOINT_URL PLAIN_ENDPOINT_URL AWS_REGION AWS_ACCOUNT_ID AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY LATCHKEY_BUILD "
                 "IDENTITY_POOL_ID DEVELOPER_PROVIDER_NAME DDB_TABLE FUNCTION_PREFIX SITE_URL INBOX_URL MAILS_URL".split()
             ),
         )
@@ -154,8 +158,67 @@ class LocalTest(unittest.TestCase):
         self.assert_only_new(group)
         self.assertTrue(self.remembers())
 
-        self.start("--fresh")
+        started = self.start("--fresh", "--ses-sandbox")
         self.assertFalse(self.remembers())
+        # init.sh has looked at the account's block of public access: it says so where it cannot.
+        self.assertNotIn("public access", started)
+        self.check_the_sandbox()
+
+    def check_the_sandbox(self):
+        """As for a new account, SES takes mail to verified addresses only. Nobody who signs up learns that."""
+        ses, verified, stranger = self.client("ses"), "ada@example.com", "bea@example.com"
+        ses.verify_email_identity(EmailAddress=verified)
+        answers = [self.sign_up(address) for address in (verified, stranger)]
+        self.assertEqual(answers, [{"created": True}] * 2)
+        self.wait("the mail to a verified address", lambda: self.mails(verified))
+        [line] = self.wait("the line of the refused mail", self.undelivered)
+        self.assertEqual((line["operation"], line["reason"]), ("mail", "signUp"))
+        # It names nobody.
+        self.assertNotIn(stranger, json.dumps(line))
+        self.assertEqual(self.mails(stranger), [])
+        trail = [json.loads(line) for line in self.local("audit", "--since", "1h", "--account", stranger).stdout.splitlines()]
+        self.assertEqual([entry["cause"] for entry in trail if entry["operation"] == "mail"], ["MessageRejected"])
+        # No link was lost for good: with the address verified, signing up again brings it.
+        ses.verify_email_identity(EmailAddress=stranger)
+        self.assertEqual(self.sign_up(stranger), {"created": True})
+        self.wait("the mail to the address that is verified now", lambda: self.mails(stranger))
+
+        def production():
+            return self.client("sesv2").get_account()["ProductionAccessEnabled"]
+
+        # A start without the option ends the sandbox.
+        self.assertFalse(production())
+        self.local("--detach")
+        self.assertTrue(production())
+
+    def sign_up(self, address):
+        """What somebody who signs up is answered."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.addresses()["FUNCTION_PREFIX"] + "CreateUser", Qualifier="live",
+            Payload=json.dumps({"email": address, "password": "a password for a test"}),
+        )
+        return json.load(answer["Payload"])
+
+    def mails(self, address):
+        with urllib.request.urlopen(self.addresses()["MAILS_URL"], timeout=STOP_LIMIT) as answer:
+            return [mail for sent in json.load(answer)["messages"].values() for mail in sent if address in mail["To"]]
+
+    def undelivered(self):
+        """The lines about mails that were not delivered, in the log of the function that sends them."""
+        group = f"/aws/lambda/{self.addresses()['FUNCTION_PREFIX']}Mail"
+        messages = [event["message"] for event in self.client("logs").filter_log_events(logGroupName=group)["events"]]
+        lines = [json.loads(message) for message in messages if message.startswith("{")]
+        return [line for line in lines if line.get("outcome") == "undelivered"]
+
+    def wait(self, what, look):
+        """Waits until a look finds something."""
+        limit = time.monotonic() + STOP_LIMIT
+        while time.monotonic() < limit:
+            found = look()
+            if found:
+                return found
+            time.sleep(0.1)
+        self.fail(f"{what} does not come")
 
     def assert_only_new(self, group):
         self.assertNotEqual(self.group(), group)

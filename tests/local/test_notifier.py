@@ -100,19 +100,16 @@ class NotifierTest(CloudTest):
         })
 
     @classmethod
-    def client(cls, service, account=None, credentials=None, headers=None):
+    def client(cls, service, account=None, credentials=None, endpoint=None):
         """A client of an account's root user or of temporary credentials."""
         access = (account, "test", None)
         if credentials:
             access = tuple(credentials[key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
         config = Config(connect_timeout=5, read_timeout=CALL_LIMIT * 3, retries={"total_max_attempts": 1}, max_pool_connections=40)
-        client = botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=cls.emulator.endpoint, aws_access_key_id=access[0],
+        return botocore.session.Session().create_client(
+            service, region_name=REGION, endpoint_url=endpoint or cls.emulator.endpoint, aws_access_key_id=access[0],
             aws_secret_access_key=access[1], aws_session_token=access[2], config=config,
         )
-        for name, value in (headers or {}).items():
-            client.meta.events.register("before-send", lambda request, name=name, value=value, **_: request.headers.__setitem__(name, value))
-        return client
 
     @classmethod
     def role(cls, account, name, *actions, trusted=None):
@@ -218,7 +215,7 @@ class NotifierTest(CloudTest):
         self.refused(lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"x"))
         self.refused(lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"x", ServerSideEncryption="AES256"))
         self.refused(lambda: s3.put_object(**{**right, "SSEKMSKeyId": other}))
-        plain = self.client("s3", credentials=self.deployer[A], headers={"X-Forwarded-Proto": "http"})
+        plain = self.client("s3", credentials=self.deployer[A], endpoint=self.emulator.plain_endpoint)
         self.refused(lambda: plain.put_object(**right))
         self.refused(lambda: plain.get_object(Bucket=bucket, Key="x"))
         policy = json.dumps({"Version": "2012-10-17", "Statement": []})

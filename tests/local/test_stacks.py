@@ -8,13 +8,10 @@ The functions of the scripts are called one by one, so nothing is built: target/
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
 import unittest
 import urllib.request
-from unittest import mock
 
 from botocore.exceptions import ClientError
 
@@ -43,6 +40,8 @@ class ScriptTest(CloudTest):
         cls.stacks = cls.emulator.client("cloudformation")
 
     def setUp(self):
+        # Of the root user, unless a test says otherwise.
+        self.credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         # A name that no other test's stack has.
         self.name = "t" + self._testMethodName.removeprefix("test_").replace("_", "")[:20]
         self.settings = {
@@ -51,15 +50,15 @@ class ScriptTest(CloudTest):
             "EXTERNAL_NAME": "Test", "EMAIL_SOURCE": f"{self.name}@example.com", "FUNCTION_PREFIX": self.name,
         }
 
-    def script(self, commands, first=None, host="127.0.0.1"):
+    def script(self, commands, first=None):
         """Runs commands after the scripts' own; the exit status, what was printed, and the complaint."""
         config = self.folder / f"{self.name}.json"
         config.write_text(json.dumps(self.settings))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LATCHKEY_"))}
         path = programs()
         environment.update(
-            PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint.replace("127.0.0.1", host),
-            AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION,
+            PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint,
+            AWS_DEFAULT_REGION=REGION, **self.credentials,
         )
         program = (
             "set -euo pipefail\n. scripts/common.sh\n. scripts/adopt.sh\n"
@@ -228,45 +227,43 @@ class PublicAccess(ScriptTest):
 
     def block(self):
         """Sets the account's block, until the test ends."""
-        look_up = socket.getaddrinfo
-        # The host has the account's number in front, which no resolver here knows.
-        patched = mock.patch("socket.getaddrinfo", lambda host, *rest, **options: look_up("127.0.0.1", *rest, **options))
-        patched.start()
-        self.addCleanup(patched.stop)
-        control = self.emulator.client("s3control")
+        # As scripts/common.sh names it.
+        control = self.emulator.client("s3control", endpoint=self.emulator.endpoint.replace("//", "//account@"))
         control.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
         self.addCleanup(control.delete_public_access_block, AccountId=ACCOUNT)
 
-    def cli(self):
-        """A folder with an AWS CLI that finds the account's host of S3 Control, which no resolver here knows."""
-        folder = self.folder / "resolving"
-        folder.mkdir(exist_ok=True)
-        program = folder / "aws"
-        program.write_text(
-            f"#!{sys.executable}\nimport socket, sys\nlook_up = socket.getaddrinfo\n"
-            "def resolve(host, *rest, **options):\n"
-            "    return look_up('127.0.0.1' if str(host).endswith('.localhost') else host, *rest, **options)\n"
-            "socket.getaddrinfo = resolve\n"
-            "from awscli.clidriver import main\nsys.exit(main())\n"
-        )
-        program.chmod(0o700)
-        return folder
-
     def test_the_accounts_block_is_said_before_anything_is_made(self):
         self.block()
-        complaint = self.refuse("adopt", first=self.cli(), host="localhost")
-        self.assertIn(f"account {ACCOUNT} blocks public access to all its buckets", complaint)
+        self.assertIn(f"account {ACCOUNT} blocks public access to all its buckets", self.refuse("adopt"))
         self.assertEqual(self.status(), "NONE")
 
     def test_without_a_block_nothing_is_said(self):
-        self.assertNotIn("blocks public access", self.succeed("adopt", first=self.cli(), host="localhost"))
+        self.assertEqual(self.succeed("OWNED= ; refuse_public_access_block"), "")
 
-    def test_whoever_may_not_read_the_block_learns_it_from_the_stack(self):
+    def test_whoever_may_not_read_the_block_hears_of_it_and_learns_it_from_the_stack(self):
         self.block()
-        # The name of the host is not found: as good as a refusal.
-        complaint = self.refuse(SET_UP)
+        self.credentials = self.make_role({"Effect": "Allow", "Action": "*", "Resource": "*"},
+                                          {"Effect": "Deny", "Action": "s3:GetAccountPublicAccessBlock", "Resource": "*"})
+        status, printed, complaint = self.script(SET_UP)
+        [said] = [line for line in printed.splitlines() if "public access" in line]
+        self.assertIn(f"account {ACCOUNT}: whether it blocks public access to all its buckets could not be read", said)
+        self.assertIn("AccessDenied", said)
+        self.assertEqual((status, complaint.count("\n")), (1, 1), complaint)
         self.assertIn("SitePolicy", complaint)
         self.assertIn("Access Denied", complaint)
+
+    def make_role(self, *statements):
+        """The credentials of a role, as the AWS CLI takes them."""
+        iam = self.emulator.client("iam")
+        trust = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"},
+        ]}
+        arn = iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_role_policy(RoleName=self.name, PolicyName="all", PolicyDocument=document)
+        assumed = self.emulator.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey", "AWS_SESSION_TOKEN": "SessionToken"}
+        return {variable: assumed[field] for variable, field in names.items()}
 
 
 class Sender(ScriptTest):
