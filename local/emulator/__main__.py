@@ -9,7 +9,8 @@ from ministack import app
 
 from . import (
     custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, other_accounts, principal_arn, public_access,
-    ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
+    ses_identity, ses_rules, stack_deletions, stack_resources,
+    streams, transport, upload_key,
 )
 
 developer_identity.install()
@@ -19,6 +20,7 @@ lambda_qualifier.install()
 transport.install()
 custom_resource.install()
 stack_deletions.install()
+stack_resources.install()
 public_access.install()
 streams.install()
 invocations.install()

@@ -50,7 +50,7 @@ class Emulator:
         environment.update(
             AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
             BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
-            SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
+            SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1", RESPONSE_TEST_ENDPOINT=f"http://localhost:{port}",
         )
         self.log = open(Path(self.state) / "emulator.log", "ab")
         self.process = subprocess.Popen(
