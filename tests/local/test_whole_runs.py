@@ -271,5 +271,317 @@ class EmptyAccounts(WholeRuns):
         self.changes_nothing("init", "deploy")
 
 
+class FailedStacks(WholeRuns):
+    """A stack of that name is there, in each state in which an operation, or somebody, left it."""
+
+    def after_removal(self):
+        """init.sh up to the creation, which is refused: by then nothing of the former stack is left."""
+        line = self.refused(first=self.intercept('[ "$2" != create-stack ] || { echo "An error occurred (AccessDenied)" >&2; exit 254; }'))
+        self.assertIn("AccessDenied", line)
+        self.assertEqual(self.status(), "NONE")
+
+    def test_what_a_failed_creation_left_is_removed_and_made_anew(self):
+        held = {**USERS, "Properties": {**USERS["Properties"], "TableName": self.settings["DDB_TABLE"], "DeletionProtectionEnabled": True}}
+        held["DeletionPolicy"] = "RetainExceptOnCreate"
+        for expected, make in (
+            ("ROLLBACK_COMPLETE", lambda: self.bootstrap({"Broken": BROKEN})),
+            ("CREATE_FAILED", lambda: self.bootstrap({"Broken": BROKEN}, DisableRollback=True)),
+            ("ROLLBACK_FAILED", lambda: self.bootstrap({"Users": held, "Broken": {**BROKEN, "DependsOn": "Users"}})),
+        ):
+            self.assertEqual(make(), expected)
+            self.assertIn(f"is {expected}: run ./init.sh first", self.refused_and_untouched("deploy"))
+            self.after_removal()
+        # A change set that was made and not executed; nothing is under way, though the status says so.
+        self.client("cloudformation").create_change_set(
+            StackName=self.name, ChangeSetName="planned", ChangeSetType="CREATE",
+            TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
+        )
+        self.assertEqual(self.status(), "REVIEW_IN_PROGRESS")
+        self.assertIn("is REVIEW_IN_PROGRESS: run ./init.sh first", self.refused_and_untouched("deploy"))
+        self.after_removal()
+        # Protected from deletion: only its owner may say so.
+        self.assertEqual(self.bootstrap({"Broken": BROKEN}, EnableTerminationProtection=True), "ROLLBACK_COMPLETE")
+        self.assertIn("turn its termination protection off", self.refused_and_untouched("init"))
+        self.client("cloudformation").update_termination_protection(StackName=self.name, EnableTerminationProtection=False)
+        # The table that the rollback could not delete is there, and is taken over.
+        self.assertIn(f"table {self.settings['DDB_TABLE']}: was there before", self.ends_well())
+        self.changes_nothing("init", "deploy")
+
+    @by_hand
+    def test_an_update_that_did_not_end_well_is_made_good_by_either_script(self):
+        self.ends_well()
+        missing = {"ResetPasswordCode": "functions/reset-password/missing.zip"}
+        self.update(parameters=missing)
+        self.assertEqual(self.settled(), "UPDATE_ROLLBACK_COMPLETE")
+        self.changes_nothing("init", "deploy")
+        for script in ("init", "deploy"):
+            self.update(parameters=missing, DisableRollback=True)
+            self.assertEqual(self.settled(), "UPDATE_FAILED")
+            self.assertIn("rolling back a failed update", self.ends_well(script))
+            self.assertEqual(self.settled(), "UPDATE_ROLLBACK_COMPLETE")
+        # A table that the update made and that is protected: the rollback cannot delete it.
+        name = f"{self.name}Held"
+        held = {**USERS, "Properties": {**USERS["Properties"], "TableName": name, "DeletionProtectionEnabled": True}}
+        self.update({"Held": held, "Broken": {**BROKEN, "DependsOn": "Held"}})
+        self.assertEqual(self.settled(), "UPDATE_ROLLBACK_FAILED")
+        for script in ("init", "deploy"):
+            line = self.refused(script)
+            self.assertIn("Held Resource cannot be deleted as it is currently protected", line)
+            self.assertIn("put that right", line)
+        self.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
+        self.assertIn("completing the rollback", self.ends_well("deploy"))
+        self.changes_nothing("init", "deploy")
+        # Somebody else's operation is waited for; this one waits for a signal that does not come.
+        wait = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "5"}}
+        self.update({"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "Wait": wait})
+        self.assertIn("IN_PROGRESS", self.status())
+        self.changes_nothing("deploy")
+        # Protection from termination is in nobody's way.
+        self.client("cloudformation").update_termination_protection(StackName=self.name, EnableTerminationProtection=True)
+        self.changes_nothing("init", "deploy")
+
+    @by_hand
+    def test_a_deletion_is_completed_and_users_and_identities_stay(self):
+        self.ends_well()
+        pool = json.loads(self.config.read_text())["IDENTITY_POOL_ID"]
+        user = {"email": {"S": "ada@example.com"}, "verified": {"BOOL": True}, "userId": {"S": "ada"}}
+        self.client("dynamodb").put_item(TableName=self.settings["DDB_TABLE"], Item=user)
+        login = {"IdentityPoolId": pool, "Logins": {PROVIDER: "ada"}}
+        identity = self.client("cognito-identity").get_open_id_token_for_developer_identity(**login)["IdentityId"]
+        self.assertEqual(self.delete_stack(), "DELETE_FAILED")
+        self.assertIn("is DELETE_FAILED: run ./init.sh first", self.refused_and_untouched("deploy"))
+        line = self.refused()
+        self.assertIn("The bucket you tried to delete is not empty", line)
+        self.assertIn("run ./init.sh again", line)
+        for _ in range(2):
+            # The second time there is no stack any more: DELETE_COMPLETE.
+            self.empty_buckets()
+            printed = self.ends_well()
+            self.assertIn(f"table {self.settings['DDB_TABLE']}: was there before", printed)
+            self.assertIn(f"identity pool {pool}: was there before", printed)
+            found = self.client("dynamodb").get_item(TableName=self.settings["DDB_TABLE"], Key={"email": user["email"]})
+            self.assertEqual(found["Item"]["userId"], user["userId"])
+            self.assertEqual(self.client("cognito-identity").get_open_id_token_for_developer_identity(**login)["IdentityId"], identity)
+            self.empty_buckets()
+            self.assertEqual(self.delete_stack(), "NONE")
+            self.assertIn("run ./init.sh first", self.refused("deploy"))
+
+    def test_another_products_stack_is_neither_updated_nor_deleted(self):
+        # With an output like ours.
+        self.assertEqual(self.anothers(outputs={"CodeBucket": {"Value": "theirs"}}), "CREATE_COMPLETE")
+        for line in self.refused_and_untouched("init", "deploy"):
+            self.assertIn(f"stack {self.name} is in the account, and is not Latchkey's: set another FUNCTION_PREFIX", line)
+        self.assertEqual(self.delete_stack(), "NONE")
+        # One whose creation failed, with a table that its owner wants to look at.
+        table = {**USERS, "Properties": {**USERS["Properties"], "TableName": f"{self.name}Theirs"}}
+        template = {"Resources": {"Theirs": table, "Broken": {**BROKEN, "DependsOn": "Theirs"}}}
+        self.client("cloudformation").create_stack(StackName=self.name, TemplateBody=json.dumps(template), DisableRollback=True)
+        self.assertEqual(self.settled(), "CREATE_FAILED")
+        self.refused_and_untouched("init", "deploy")
+        self.client("dynamodb").describe_table(TableName=f"{self.name}Theirs")
+        # What the line says to do. init.sh goes on to make a stack of the other name.
+        self.write(FUNCTION_PREFIX=f"{self.name}b")
+        line = self.refused(first=self.intercept('[ "$2" != create-stack ] || { echo "An error occurred (AccessDenied): $*" >&2; exit 254; }'))
+        self.assertIn(f"--stack-name {self.name}b", line)
+
+
+class Interrupted(WholeRuns):
+    """The script ends between two steps."""
+
+    @by_hand
+    def test_a_run_that_is_killed_at_any_call_that_writes_is_completed_by_the_next(self):
+        # Kills the script, before or after the first call that it has not been killed at.
+        program = (
+            'case "$1 $2" in "cloudformation create-stack" | "cloudformation update-stack" | "s3api put-object" | "s3 cp") ;; *) exec "$real" "$@" ;; esac\n'
+            'if [ "$3 $4" = "--quiet s3://${BUCKET_NAME:-none}/deployed" ]; then exec "$real" "$@"; fi\n'
+            'call=$(printf "%s" "$1 $2 ${5##*/}" | tr -c "a-z0-9" "_")\n'
+            'if [ ! -e "$here/$call.before" ]; then : >"$here/$call.before"; kill -KILL 0; fi\n'
+            '"$real" "$@"; status=$?\n'
+            'if [ ! -e "$here/$call.after" ]; then : >"$here/$call.after"; kill -KILL 0; fi\n'
+            'exit $status'
+        )
+        first = self.intercept(program)
+        killed = 0
+        while True:
+            status, printed, complaint = self.run_script("init", first=first)
+            if status == 0:
+                break
+            self.assertEqual((status, complaint), (-signal.SIGKILL, ""), printed)
+            killed += 1
+            self.assertLess(killed, 40, "it is killed again and again")
+            # Between init.sh and its end deploy.sh either does its work or says what to do.
+            if killed in (2, 4):
+                self.refused("deploy")
+        self.assertGreaterEqual(killed, 10)
+        self.logs_in()
+        self.changes_nothing("init", "deploy")
+
+
+class ExistingResources(WholeRuns):
+    """What is in the account before the stack."""
+
+    def block(self, on):
+        """The account's public access block, whose host has the account in front: only the warm AWS CLI resolves that."""
+        words = ["put-public-access-block", "--public-access-block-configuration", "BlockPublicPolicy=true"] if on else ["delete-public-access-block"]
+        environment = {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": self.account, "AWS_SECRET_ACCESS_KEY": "test"}
+        call = [folder / "cli/aws", "s3control", words[0], "--account-id", self.account, *words[1:], "--region", REGION]
+        subprocess.run(call, env=environment, check=True, timeout=CALL_LIMIT)
+
+    def test_what_stands_in_the_way_is_named_one_after_the_other_until_nothing_does(self):
+        table, dynamodb, logs = self.settings["DDB_TABLE"], self.client("dynamodb"), self.client("logs")
+        # The table: another key, a key of another type, none yet or soon no more, another stack's, other items that would expire.
+        for changes in (
+            {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]},
+            {"KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
+             "AttributeDefinitions": [{"AttributeName": "email", "AttributeType": "S"}, {"AttributeName": "at", "AttributeType": "N"}]},
+            {"AttributeDefinitions": [{"AttributeName": "email", "AttributeType": "N"}]},
+        ):
+            self.table(**changes)
+            self.assertIn(f"table {table} has another key than email, a string: choose another DDB_TABLE", self.refused())
+            dynamodb.delete_table(TableName=table)
+        self.anothers(f"{self.name}-theirs", Theirs={**USERS, "DeletionPolicy": "Retain", "Properties": {**USERS["Properties"], "TableName": table}})
+        for status in ("CREATING", "DELETING"):
+            line = self.refused(first=self.intercept(
+                f'[ "$2" != describe-table ] || {{ "$real" "$@" | sed "s/ACTIVE/{status}/"; exit "${{PIPESTATUS[0]}}"; }}'))
+            self.assertIn(f"table {table} is {status}: run ./init.sh again when it is ACTIVE, or gone", line)
+        self.assertIn(f"table {table} is of the stack {self.name}-theirs: choose another DDB_TABLE", self.refused())
+        self.client("cloudformation").delete_stack(StackName=f"{self.name}-theirs")
+        theirs = {"email": {"S": "one"}, "expiresAt": {"N": "1"}}
+        dynamodb.put_item(TableName=table, Item=theirs)
+        self.assertIn(f"table {table} has 1 items with expiresAt that are not Latchkey's", self.refused())
+        self.assertEqual(dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"], "DISABLED")
+        dynamodb.delete_item(TableName=table, Key={"email": theirs["email"]})
+        # An index of the owner's, and an account and a counter from a backup, are in nobody's way.
+        dynamodb.update_table(
+            TableName=table, AttributeDefinitions=[*USERS["Properties"]["AttributeDefinitions"], {"AttributeName": "name", "AttributeType": "S"}],
+            GlobalSecondaryIndexUpdates=[{"Create": {
+                "IndexName": "byName", "KeySchema": [{"AttributeName": "name", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"},
+            }}],
+        )
+        kept = {"email": {"S": "ada@example.com"}, "passwordHash": {"S": "aGFzaA=="}, "passwordSalt": {"S": "c2FsdA=="}, "expiresAt": {"N": "9999999999"}}
+        for item in (kept, {"email": {"S": "attempts:password:x"}, "expiresAt": {"N": "9999999999"}}):
+            dynamodb.put_item(TableName=table, Item=item)
+        # The pool: two of a former stack, another stack's, another provider's, one without guests, and one that is gone.
+        pools = [self.pool(tagged=True) for _ in range(2)]
+        line = self.refused()
+        self.assertIn("name the one with your users as IDENTITY_POOL_ID", line)
+        for pool in pools:
+            self.assertIn(pool, line)
+        theirs = {"Type": "AWS::Cognito::IdentityPool", "Properties": {"AllowUnauthenticatedIdentities": True, "DeveloperProviderName": PROVIDER}}
+        self.anothers(f"{self.name}-pool", Theirs=theirs)
+        physical = self.client("cloudformation").describe_stack_resources(StackName=f"{self.name}-pool")["StackResources"][0]["PhysicalResourceId"]
+        for pool, said in (
+            (physical, f"is of the stack {self.name}-pool: take IDENTITY_POOL_ID out of"),
+            (self.pool(DeveloperProviderName="login.example.org"), "has another developer provider: set DEVELOPER_PROVIDER_NAME"),
+            (self.pool(AllowUnauthenticatedIdentities=False), "does not allow guests, who must be able to sign up: allow them"),
+        ):
+            self.write(IDENTITY_POOL_ID=pool)
+            self.assertIn(f"identity pool {pool} {said}", self.refused())
+        self.write(IDENTITY_POOL_ID=pools[0])
+        # What must be the stack's own: a function, a log group, the outbox, the bucket of the pages.
+        role = f"arn:aws:iam::{self.account}:role/theirs"
+        self.client("lambda").create_function(
+            FunctionName=f"{self.name}Login", Runtime="provided.al2023", Handler="bootstrap", Role=role, Code={"ZipFile": b"PK\x05\x06" + bytes(18)})
+        logs.create_log_group(logGroupName=f"/aws/lambda/{self.name}Mail")
+        line = self.refused()
+        self.assertIn(f"already in the account: function {self.name}Login, log group /aws/lambda/{self.name}Mail; delete them, or set another", line)
+        self.client("lambda").delete_function(FunctionName=f"{self.name}Login")
+        logs.delete_log_group(logGroupName=f"/aws/lambda/{self.name}Mail")
+        self.table(f"{table}Outbox")
+        self.assertIn(f"table {table}Outbox is already in the account", self.refused())
+        dynamodb.delete_table(TableName=f"{table}Outbox")
+        bucket = {"Bucket": self.settings["BUCKET"], "CreateBucketConfiguration": {"LocationConstraint": REGION}}
+        another = str(next(accounts))
+        self.client("s3", another).create_bucket(**bucket)
+        self.assertIn(f"bucket {bucket['Bucket']} is taken: choose another BUCKET", self.refused())
+        self.client("s3", another).delete_bucket(Bucket=bucket["Bucket"])
+        self.client("s3").create_bucket(**bucket)
+        self.assertIn(f"bucket {bucket['Bucket']} is in the account, and is not the stack's", self.refused())
+        self.client("s3").delete_bucket(Bucket=bucket["Bucket"])
+        self.block(True)
+        self.assertIn("blocks public access to all its buckets", self.refused())
+        self.block(False)
+        self.assertEqual(self.status(), "NONE")
+        # Nothing is in the way any more. The sender's domain is verified.
+        self.client("ses").verify_domain_identity(Domain="example.com")
+        printed = self.ends_well()
+        for said in (f"table {table}: was there before", f"identity pool {pools[0]}: was there before", "SES knows it already"):
+            self.assertIn(said, printed)
+        self.assertEqual(dynamodb.get_item(TableName=table, Key={"email": kept["email"]})["Item"], kept)
+        self.changes_nothing("init", "deploy")
+
+    @by_hand
+    def test_a_pool_that_is_gone_and_senders_that_wait_or_failed_are_no_obstacle(self):
+        self.write(IDENTITY_POOL_ID=f"{REGION}:00000000-0000-0000-0000-000000000000", EMAIL_SOURCE=f"{self.name}+failed@example.com")
+        self.client("ses").verify_email_identity(EmailAddress=f"{self.name}+failed@example.com")
+        printed = self.ends_well()
+        self.assertIn("is gone: the stack's own takes its place", printed)
+        self.assertIn("is not verified; AWS sends it a new link", printed)
+        self.write(EMAIL_SOURCE=f"{self.name}+pending@example.com")
+        self.assertIn("is not verified yet; open the link", self.ends_well())
+        self.assertIn("AWS sends it a new link", self.ends_well())
+
+    @by_hand
+    def test_what_an_owner_puts_beside_the_pages_stays(self):
+        self.ends_well()
+        own = {"Bucket": self.settings["BUCKET"], "Key": "owners/page.html"}
+        self.client("s3").put_object(**own, Body=b"theirs")
+        self.changes_nothing("deploy", "init")
+        self.assertEqual(self.client("s3").get_object(**own)["Body"].read(), b"theirs")
+
+
+class Credentials(WholeRuns):
+    """Who calls."""
+
+    def user(self, *denied):
+        """Makes a user who may do all but this, or changes what they may."""
+        iam = self.client("iam")
+        statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+        statements += [{"Effect": "Deny", "Action": list(denied), "Resource": "*"}] if denied else []
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        if self.keys[0] == self.account:
+            iam.create_user(UserName="deployer")
+            key = iam.create_access_key(UserName="deployer")["AccessKey"]
+            self.keys = (key["AccessKeyId"], key["SecretAccessKey"])
+        iam.put_user_policy(UserName="deployer", PolicyName="rights", PolicyDocument=policy)
+
+    def test_another_accounts_credentials_are_refused(self):
+        another = str(next(accounts))
+        self.keys = (another, "test")
+        for script in ("init", "deploy"):
+            self.assertIn(f"is not the account of your credentials, which is {another}", self.refused(script))
+        self.keys = ("AKIAIOSFODNN7EXAMPLE", "wrong")
+        self.assertIn("no valid AWS credentials", self.refused())
+
+    @by_hand
+    def test_a_right_that_is_missing_is_named_in_one_line(self):
+        # In the order in which a first run needs them, so that each run comes a step further.
+        denials = (
+            ("cloudformation:DescribeStacks", "DescribeStacks"),
+            ("dynamodb:DescribeTable", "DescribeTable"),
+            ("tag:GetResources", "GetResources"),
+            ("ses:GetIdentityVerificationAttributes", "GetIdentityVerificationAttributes"),
+            ("ses:ListIdentities", "ListIdentities"),
+            ("lambda:ListFunctions", "ListFunctions"),
+            ("logs:DescribeLogGroups", "DescribeLogGroups"),
+            ("cloudformation:CreateStack", "CreateStack"),
+            ("s3:PutObject", "PutObject"),
+            ("cloudformation:UpdateStack", "UpdateStack"),
+            ("cloudformation:ListStackResources", "ListStackResources"),
+            ("s3:ListBucket", "ListObjectsV2"),
+            ("s3:PutObject", "PutObject"),
+        )
+        for action, operation in denials:
+            self.user(action)
+            with self.subTest(action=action):
+                line = self.refused()
+                self.assertIn(operation, line)
+                self.assertIn("let the user of your credentials do this, and run the script again", line)
+        # What is only looked at beforehand is not needed.
+        self.user("s3:GetAccountPublicAccessBlock", "cloudformation:DescribeEvents")
+        self.ends_well()
+        self.changes_nothing("init", "deploy")
+
+
 if __name__ == "__main__":
     unittest.main()
