@@ -192,6 +192,7 @@ case $what in
     step 'scripts against the models of AWS, and against the emulator'
     python -m unittest discover --start-directory tests/local --pattern 'test_models.py'
     python -m unittest discover --start-directory tests/local --pattern 'test_stacks.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_whole_runs.py'
 
     step 'the local cloud'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"

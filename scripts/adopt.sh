@@ -255,19 +255,24 @@ adopt_sender() {
 }
 
 refuse_clashes() {
-  local name existing groups complaint clashes=
-  existing=$(must aws lambda list-functions --output text --query "Functions[?starts_with(FunctionName,'$FUNCTION_PREFIX')].[FunctionName]")
-  groups=$(must aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX" --output text \
-    --query 'logGroups[].[logGroupName]')
+  local name existing complaint new_functions='' new_groups='' clashes=
   while read -r name _; do
-    if ! owns "$name" "$FUNCTION_PREFIX$name" && grep -qxF "$FUNCTION_PREFIX$name" <<<"$existing"; then
-      clashes="$clashes function $FUNCTION_PREFIX$name,"
-    fi
-    if ! owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" &&
-      grep -qxF "/aws/lambda/$FUNCTION_PREFIX$name" <<<"$groups"; then
-      clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
-    fi
+    owns "$name" "$FUNCTION_PREFIX$name" || new_functions="$new_functions $FUNCTION_PREFIX$name"
+    owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" || new_groups="$new_groups /aws/lambda/$FUNCTION_PREFIX$name"
   done <<<"$FUNCTIONS"
+  if [ -n "$new_functions" ]; then
+    existing=$(must aws lambda list-functions --output text --query "Functions[?starts_with(FunctionName,'$FUNCTION_PREFIX')].[FunctionName]")
+    for name in $new_functions; do
+      ! grep -qxF "$name" <<<"$existing" || clashes="$clashes function $name,"
+    done
+  fi
+  if [ -n "$new_groups" ]; then
+    existing=$(must aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX" --output text \
+      --query 'logGroups[].[logGroupName]')
+    for name in $new_groups; do
+      ! grep -qxF "$name" <<<"$existing" || clashes="$clashes log group $name,"
+    done
+  fi
   [ -z "$clashes" ] ||
     fail "already in the account:${clashes%,}; delete them, or set another FUNCTION_PREFIX in $CONFIG"
   # It holds nothing that is worth taking over, and one of another service's is not ours to use.

@@ -26,22 +26,28 @@ of_stack() { # name
   awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }' <<<"$STACK_LINES"
 }
 
-# Waits until nothing is under way, and reads the stack.
+# Reads the stack, and waits until nothing is under way.
 settle() {
+  read_stack
+  settle_as_read
+}
+
+# As settle, where the stack has just been read.
+settle_as_read() {
   local since=$SECONDS
-  while read_stack; do
+  while true; do
     case $(of_stack status) in
       # A change set waits to be executed, which may be for ever.
       REVIEW_IN_PROGRESS) return ;;
-      *_IN_PROGRESS)
-        sleep 1
-        if [ $((SECONDS - since)) -ge 15 ]; then
-          since=$SECONDS
-          say "stack $STACK: $(of_stack status)"
-        fi
-        ;;
+      *_IN_PROGRESS) ;;
       *) return ;;
     esac
+    sleep 1
+    if [ $((SECONDS - since)) -ge 15 ]; then
+      since=$SECONDS
+      say "stack $STACK: $(of_stack status)"
+    fi
+    read_stack
   done
 }
 
@@ -55,7 +61,7 @@ new_token() {
 # A first creation that failed leaves a stack that can only be deleted. It holds nothing: the code bucket, the only resource of a
 # first creation, gets its first object when it is complete. A deletion that failed is repeated, because somebody asked for it.
 clear_failed_stack() {
-  settle
+  settle_as_read
   case $(of_stack status) in
     ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS | DELETE_FAILED)
       say "stack $STACK: removing what a failed creation or deletion left"
@@ -100,7 +106,7 @@ complete_rollback() {
 
 # Ends the script unless init.sh has made the stack, and it can be updated.
 need_stack() {
-  settle
+  settle_as_read
   case $(of_stack status) in
     ROLLBACK_* | DELETE_* | CREATE_FAILED | REVIEW_IN_PROGRESS) fail "stack $STACK is $(of_stack status): run ./init.sh first" ;;
   esac

@@ -32,6 +32,7 @@ TABLE = {
         "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}],
     },
 }
+DESCRIPTION = "Latchkey, before its first deployment"
 # What every creation fails with.
 BROKEN = {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": "missing-function", "AuthType": "AWS_IAM"}}
 
@@ -92,12 +93,13 @@ class ScriptTest(unittest.TestCase):
 
     def create(self, resources, outputs=None, **options):
         """Creates a stack, and returns the status in which it ends."""
-        template = {"Resources": resources, **({"Outputs": outputs} if outputs else {})}
+        # By its description the scripts know a stack for Latchkey's.
+        template = {"Description": DESCRIPTION, "Resources": resources, **({"Outputs": outputs} if outputs else {})}
         self.stacks.create_stack(StackName=self.name, TemplateBody=json.dumps(template), **options)
         return self.settled()
 
     def update(self, resources, **options):
-        self.stacks.update_stack(StackName=self.name, TemplateBody=json.dumps({"Resources": resources}), **options)
+        self.stacks.update_stack(StackName=self.name, TemplateBody=json.dumps({"Description": DESCRIPTION, "Resources": resources}), **options)
         return self.settled()
 
     def settled(self):

@@ -13,7 +13,6 @@ does nothing stands in front of the real one.
 import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,6 @@ import sys
 import tempfile
 import time
 import unittest
-import urllib.request
 from pathlib import Path
 
 import botocore.session
@@ -56,7 +54,7 @@ def setUpModule():
     temporary = tempfile.TemporaryDirectory()
     unittest.addModuleCleanup(temporary.cleanup)
     folder = Path(temporary.name)
-    for name in ("state", "cli", "programs"):
+    for name in ("state", "cli", "programs", "private"):
         (folder / name).mkdir()
     emulator = Emulator(folder / "state")
     unittest.addModuleCleanup(emulator.stop)
@@ -207,7 +205,7 @@ class WholeRuns(unittest.TestCase):
         path += [str(folder / "cli"), str(folder / "programs"), str(Path(sys.executable).parent), environment["PATH"]]
         environment.update(
             PATH=":".join(path), LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.endpoint, AWS_ACCESS_KEY_ID=self.keys[0],
-            AWS_SECRET_ACCESS_KEY=self.keys[1], AWS_DEFAULT_REGION=REGION, AWS_MAX_ATTEMPTS="1",
+            AWS_SECRET_ACCESS_KEY=self.keys[1], AWS_DEFAULT_REGION=REGION, AWS_MAX_ATTEMPTS="1", TMPDIR=str(folder / "private"),
         )
         started = time.monotonic()
         process = subprocess.Popen(
@@ -220,6 +218,11 @@ class WholeRuns(unittest.TestCase):
             os.killpg(process.pid, signal.SIGKILL)
             printed, complaint = process.communicate()
             self.fail(f"{script} does not end:\n{printed}{complaint}")
+        # Parameters and keys were there. Whoever kills a script cannot ask it to tidy up.
+        if process.returncode >= 0:
+            self.assertEqual(list((folder / "private").iterdir()), [])
+        for left in (folder / "private").iterdir():
+            shutil.rmtree(left)
         result = "ends well" if process.returncode == 0 else f"{process.returncode}: {complaint.strip()}"
         RESULTS.append((self.case, script, time.monotonic() - started, result.replace(str(folder), "").replace("\n", " / ")))
         return process.returncode, printed, complaint
@@ -479,7 +482,9 @@ class ExistingResources(WholeRuns):
             self.assertIn(f"identity pool {pool} {said}", self.refused())
         self.write(IDENTITY_POOL_ID=pools[0])
         # What must be the stack's own: a function, a log group, the outbox, the bucket of the pages.
-        role = f"arn:aws:iam::{self.account}:role/theirs"
+        trust = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        role = self.client("iam").create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         self.client("lambda").create_function(
             FunctionName=f"{self.name}Login", Runtime="provided.al2023", Handler="bootstrap", Role=role, Code={"ZipFile": b"PK\x05\x06" + bytes(18)})
         logs.create_log_group(logGroupName=f"/aws/lambda/{self.name}Mail")
