@@ -13,6 +13,9 @@ judge_template
 
 need_stack
 complete_rollback
+# The pages name the pool, and the roles are that of the stack: init.sh may have been interrupted, or another pool named since.
+[ "$IDENTITY_POOL_ID" = "$(of_stack IdentityPoolId)" ] ||
+  fail "IDENTITY_POOL_ID in $CONFIG is not the stack's pool, which is $(of_stack IdentityPoolId): run ./init.sh first"
 code_bucket=$(of_stack CodeBucket)
 remember_hashes ''
 [ "$OWN_OPTION" = no ] || forget_hashes
@@ -38,7 +41,7 @@ while read -r name package; do
     say "functions: $package is new"
   fi
 done <<<"$FUNCTIONS"
-[ ! -d "$work/code" ] || must aws s3 cp --quiet --recursive "$work/code" "s3://$code_bucket"
+[ ! -d "$work/code" ] || must aws s3 cp --only-show-errors --recursive "$work/code" "s3://$code_bucket"
 EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
@@ -93,7 +96,7 @@ END
 uploads=()
 for folder in "$work"/pages/*; do
   [ -d "$folder" ] || continue
-  must aws s3 cp --quiet --recursive "$folder" "s3://$BUCKET" --content-type "$(content_type "$folder")" --content-encoding gzip \
+  must aws s3 cp --only-show-errors --recursive "$folder" "s3://$BUCKET" --content-type "$(content_type "$folder")" --content-encoding gzip \
     --cache-control "$cache" 2>"$folder.complaint" &
   uploads+=($!)
 done
@@ -114,6 +117,6 @@ else
   there=$(objects)
   printf '%s' "$current" | while read -r digest key; do
     printf '%s %s %s\n' "$digest" "$(printf '%s\n' "$there" | awk -F '\t' -v key="$key" '$2 == key { print $1 }')" "$key"
-  done | must aws s3 cp --quiet - "s3://$BUCKET/$list"
+  done | must aws s3 cp --only-show-errors - "s3://$BUCKET/$list"
 fi
 say "the service is at $SITE_URL"

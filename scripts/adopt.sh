@@ -41,11 +41,10 @@ find_table() {
 
 # Ends the script where the resource is another stack's, which may change or delete it. One that a deleted stack retained is nobody's.
 refuse_of_other_stack() { # what it is, type, physical id, what to do
-  local stacks
-  look aws cloudformation describe-stack-resources --physical-resource-id "$3" --output text \
-    --query "StackResources[?ResourceType=='$2'].[StackName]" || return 0
-  stacks=$FOUND
-  [ "$stacks" = "$STACK" ] || fail "$1 is of the stack $stacks: $4"
+  # The answer is all resources of that stack.
+  look aws cloudformation describe-stack-resources --physical-resource-id "$3" --output text --query \
+    "StackResources[?ResourceType=='$2' && PhysicalResourceId=='$3' && !starts_with(ResourceStatus,'DELETE_')].StackName | [0]" || return 0
+  [ "$FOUND" = "$STACK" ] || fail "$1 is of the stack $FOUND: $4"
 }
 
 # The findings of a kind, a line each: what follows it, with commas for the tabs.

@@ -24,7 +24,7 @@ fail_call() { # complaint
   local complaint
   complaint=$(printf '%s' "$1" | tr -s '[:space:]' ' ' | cut -c 1-600)
   complaint=${complaint# }
-  case $complaint in
+  case ${complaint:=the AWS CLI failed without a word} in
     *AccessDenied* | *"not authorized"* | *Forbidden*)
       fail "${complaint% }; let the user of your credentials do this, and run the script again" ;;
     *) fail "${complaint% }; put that right, and run the script again" ;;
@@ -41,10 +41,13 @@ must() { # command...
 
 # Runs what takes long with its output in a file, and says every quarter of a minute how far it is.
 long() { # what it is, file, command...
-  local what=$1 log=$2 status=0 ticker
+  local what=$1 log=$2 status=0 ticker at_exit
   shift 2
   mkdir -p "$(dirname "$log")"
   : >"$log"
+  # A child that is killed as soon as it is forked still has this script's trap, and would run it.
+  at_exit=$(trap -p EXIT)
+  trap - EXIT
   (
     passed=0
     # Ends with this script, however that ends.
@@ -56,6 +59,7 @@ long() { # what it is, file, command...
     done
   ) &
   ticker=$!
+  eval "$at_exit"
   "$@" >"$log" 2>&1 || status=$?
   kill "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true

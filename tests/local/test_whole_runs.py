@@ -142,8 +142,8 @@ class WholeRuns(unittest.TestCase):
             time.sleep(0.1)
         return status
 
-    def update(self, further=None, parameters=None, **options):
-        """Updates the stack with further resources, or with other parameters, and returns the status in which it ends."""
+    def update(self, further=None, parameters=None, change=("", ""), **options):
+        """Begins an update of the stack with further resources, other parameters, or another text in the template."""
         stacks = self.client("cloudformation")
         stack = stacks.describe_stacks(StackName=self.name)["Stacks"][0]
         changes = {"Revision": "another", **(parameters or {})}
@@ -151,7 +151,7 @@ class WholeRuns(unittest.TestCase):
             {"ParameterKey": key, "ParameterValue": changes[key]} if key in changes else {"ParameterKey": key, "UsePreviousValue": True}
             for key in (one["ParameterKey"] for one in stack["Parameters"])
         ]
-        text = (ROOT / "template.yaml").read_text()
+        text = (ROOT / "template.yaml").read_text().replace(*change, 1)
         for name, resource in (further or {}).items():
             text = text.replace("\nResources:\n", f"\nResources:\n  {name}: {json.dumps(resource)}\n")
         bucket = next(one["OutputValue"] for one in stack["Outputs"] if one["OutputKey"] == "CodeBucket")
@@ -160,6 +160,13 @@ class WholeRuns(unittest.TestCase):
             StackName=self.name, TemplateURL=f"{self.endpoint}/{bucket}/templates/another.yaml", Parameters=kept,
             Capabilities=["CAPABILITY_IAM"], **options,
         )
+
+    def block(self, on):
+        """The account's public access block, whose host has the account in front: only the warm AWS CLI resolves that."""
+        words = ["put-public-access-block", "--public-access-block-configuration", "BlockPublicPolicy=true"] if on else ["delete-public-access-block"]
+        environment = {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": self.account, "AWS_SECRET_ACCESS_KEY": "test"}
+        call = [folder / "cli/aws", "s3control", words[0], "--account-id", self.account, *words[1:], "--region", REGION]
+        subprocess.run(call, env=environment, check=True, timeout=CALL_LIMIT)
 
     def table(self, name=None, account=None, items=(), **options):
         """Makes the sample's table, or one that differs from it."""
@@ -184,6 +191,13 @@ class WholeRuns(unittest.TestCase):
         for bucket in s3.list_buckets()["Buckets"]:
             for stored in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
                 s3.delete_object(Bucket=bucket["Name"], Key=stored["Key"])
+
+    def delete_late_logs(self):
+        """The emulator makes a log group again for a line that comes late; the functions' roles may not do that on AWS."""
+        logs = self.client("logs")
+        for group in logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.name}")["logGroups"]:
+            if group["logGroupName"].endswith("Trigger"):
+                logs.delete_log_group(logGroupName=group["logGroupName"])
 
     def delete_stack(self):
         self.client("cloudformation").delete_stack(StackName=self.name)
@@ -322,23 +336,24 @@ class FailedStacks(WholeRuns):
             self.assertEqual(self.settled(), "UPDATE_FAILED")
             self.assertIn("rolling back a failed update", self.ends_well(script))
             self.assertEqual(self.settled(), "UPDATE_ROLLBACK_COMPLETE")
-        # A table that the update made and that is protected: the rollback cannot delete it.
-        name = f"{self.name}Held"
-        held = {**USERS, "Properties": {**USERS["Properties"], "TableName": name, "DeletionProtectionEnabled": True}}
-        self.update({"Held": held, "Broken": {**BROKEN, "DependsOn": "Held"}})
+        # Somebody else's operation is waited for; this one waits for a signal that does not come.
+        wait = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "5"}}
+        waiting = {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "Wait": wait}
+        self.update(waiting)
+        self.assertIn("IN_PROGRESS", self.status())
+        self.changes_nothing("deploy")
+        # The policy of the pages is changed, and then the account refuses public policies: it cannot be changed back.
+        waiting["Wait"] = {**wait, "DependsOn": "SitePolicy"}
+        self.update(waiting, change=("Sid: PublicPages", "Sid: Pages"))
+        self.block(True)
         self.assertEqual(self.settled(), "UPDATE_ROLLBACK_FAILED")
         for script in ("init", "deploy"):
             line = self.refused(script)
-            self.assertIn("Held Resource cannot be deleted as it is currently protected", line)
-            self.assertIn("put that right", line)
-        self.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
+            self.assertIn(f"the rollback of stack {self.name} fails: SitePolicy", line)
+            self.assertIn("Access Denied; put that right", line)
+        self.block(False)
         self.assertIn("completing the rollback", self.ends_well("deploy"))
         self.changes_nothing("init", "deploy")
-        # Somebody else's operation is waited for; this one waits for a signal that does not come.
-        wait = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "5"}}
-        self.update({"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "Wait": wait})
-        self.assertIn("IN_PROGRESS", self.status())
-        self.changes_nothing("deploy")
         # Protection from termination is in nobody's way.
         self.client("cloudformation").update_termination_protection(StackName=self.name, EnableTerminationProtection=True)
         self.changes_nothing("init", "deploy")
@@ -359,6 +374,7 @@ class FailedStacks(WholeRuns):
         for _ in range(2):
             # The second time there is no stack any more: DELETE_COMPLETE.
             self.empty_buckets()
+            self.delete_late_logs()
             printed = self.ends_well()
             self.assertIn(f"table {self.settings['DDB_TABLE']}: was there before", printed)
             self.assertIn(f"identity pool {pool}: was there before", printed)
@@ -396,7 +412,8 @@ class Interrupted(WholeRuns):
         # Kills the script, before or after the first call that it has not been killed at.
         program = (
             'case "$1 $2" in "cloudformation create-stack" | "cloudformation update-stack" | "s3api put-object" | "s3 cp") ;; *) exec "$real" "$@" ;; esac\n'
-            'if [ "$3 $4" = "--quiet s3://${BUCKET_NAME:-none}/deployed" ]; then exec "$real" "$@"; fi\n'
+            # What was deployed before is only read.
+            'if [ "$5" = - ]; then exec "$real" "$@"; fi\n'
             'call=$(printf "%s" "$1 $2 ${5##*/}" | tr -c "a-z0-9" "_")\n'
             'if [ ! -e "$here/$call.before" ]; then : >"$here/$call.before"; kill -KILL 0; fi\n'
             '"$real" "$@"; status=$?\n'
@@ -412,9 +429,9 @@ class Interrupted(WholeRuns):
             self.assertEqual((status, complaint), (-signal.SIGKILL, ""), printed)
             killed += 1
             self.assertLess(killed, 40, "it is killed again and again")
-            # Between init.sh and its end deploy.sh either does its work or says what to do.
-            if killed in (2, 4):
-                self.refused("deploy")
+            # Until init.sh has noted the pool, the pages would have none.
+            if "IDENTITY_POOL_ID" not in json.loads(self.config.read_text()):
+                self.assertIn("run ./init.sh first", self.refused("deploy"))
         self.assertGreaterEqual(killed, 10)
         self.logs_in()
         self.changes_nothing("init", "deploy")
@@ -422,13 +439,6 @@ class Interrupted(WholeRuns):
 
 class ExistingResources(WholeRuns):
     """What is in the account before the stack."""
-
-    def block(self, on):
-        """The account's public access block, whose host has the account in front: only the warm AWS CLI resolves that."""
-        words = ["put-public-access-block", "--public-access-block-configuration", "BlockPublicPolicy=true"] if on else ["delete-public-access-block"]
-        environment = {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": self.account, "AWS_SECRET_ACCESS_KEY": "test"}
-        call = [folder / "cli/aws", "s3control", words[0], "--account-id", self.account, *words[1:], "--region", REGION]
-        subprocess.run(call, env=environment, check=True, timeout=CALL_LIMIT)
 
     def test_what_stands_in_the_way_is_named_one_after_the_other_until_nothing_does(self):
         table, dynamodb, logs = self.settings["DDB_TABLE"], self.client("dynamodb"), self.client("logs")
@@ -442,7 +452,8 @@ class ExistingResources(WholeRuns):
             self.table(**changes)
             self.assertIn(f"table {table} has another key than email, a string: choose another DDB_TABLE", self.refused())
             dynamodb.delete_table(TableName=table)
-        self.anothers(f"{self.name}-theirs", Theirs={**USERS, "DeletionPolicy": "Retain", "Properties": {**USERS["Properties"], "TableName": table}})
+        theirs = {**USERS, "DeletionPolicy": "Retain", "Properties": {**USERS["Properties"], "TableName": table}}
+        self.anothers(f"{self.name}-theirs", Theirs=theirs, Further=USERS)
         for status in ("CREATING", "DELETING"):
             line = self.refused(first=self.intercept(
                 f'[ "$2" != describe-table ] || {{ "$real" "$@" | sed "s/ACTIVE/{status}/"; exit "${{PIPESTATUS[0]}}"; }}'))
