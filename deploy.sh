@@ -12,6 +12,10 @@ prepare
 judge_template
 
 need_stack
+complete_rollback
+# The pages name the pool, and the roles are that of the stack: init.sh may have been interrupted, or another pool named since.
+[ "$IDENTITY_POOL_ID" = "$(of_stack IdentityPoolId)" ] ||
+  fail "IDENTITY_POOL_ID in $CONFIG is not the stack's pool, which is $(of_stack IdentityPoolId): run ./init.sh first"
 code_bucket=$(of_stack CodeBucket)
 remember_hashes ''
 [ "$OWN_OPTION" = no ] || forget_hashes
@@ -27,7 +31,7 @@ code_key() { # package
   printf 'functions/%s/%s.zip' "$1" "$(sha256 <"$BUILT/$1")"
 }
 code=()
-there=$(aws s3api list-objects-v2 --bucket "$code_bucket" --prefix functions/ --query 'Contents[].[Key]' --output text)
+there=$(must aws s3api list-objects-v2 --bucket "$code_bucket" --prefix functions/ --query 'Contents[].[Key]' --output text)
 while read -r name package; do
   key=$(code_key "$package")
   code+=("${name}Code=$key")
@@ -37,7 +41,7 @@ while read -r name package; do
     say "functions: $package is new"
   fi
 done <<<"$FUNCTIONS"
-[ ! -d "$work/code" ] || aws s3 cp --quiet --recursive "$work/code" "s3://$code_bucket"
+[ ! -d "$work/code" ] || must aws s3 cp --only-show-errors --recursive "$work/code" "s3://$code_bucket"
 EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
@@ -65,7 +69,7 @@ latchkey site "$CONFIG" web "$site" ${AWS_ENDPOINT_URL:-}
 list=deployed
 before=$(aws s3 cp --quiet "s3://$BUCKET/$list" - 2>/dev/null) || before=
 objects() {
-  aws s3api list-objects-v2 --bucket "$BUCKET" --query 'Contents[].[ETag,Key]' --output text
+  must aws s3api list-objects-v2 --bucket "$BUCKET" --query 'Contents[].[ETag,Key]' --output text
 }
 there=$(objects)
 cache="max-age=$MAX_AGE"
@@ -92,14 +96,17 @@ END
 uploads=()
 for folder in "$work"/pages/*; do
   [ -d "$folder" ] || continue
-  aws s3 cp --quiet --recursive "$folder" "s3://$BUCKET" --content-type "$(content_type "$folder")" --content-encoding gzip \
-    --cache-control "$cache" &
+  must aws s3 cp --only-show-errors --recursive "$folder" "s3://$BUCKET" --content-type "$(content_type "$folder")" --content-encoding gzip \
+    --cache-control "$cache" 2>"$folder.complaint" &
   uploads+=($!)
 done
-for upload in ${uploads[@]+"${uploads[@]}"}; do wait "$upload"; done
+for upload in ${uploads[@]+"${uploads[@]}"}; do
+  # What keeps one from succeeding keeps them all: it is said once.
+  wait "$upload" || { cat "$work"/pages/*.complaint | head -n 1 >&2 && exit 1; }
+done
 for key in $(printf '%s\n' "$before" | awk '{ print $3 }'); do
   if [ ! -e "$site/$key" ]; then
-    aws s3api delete-object --bucket "$BUCKET" --key "$key" >/dev/null
+    must aws s3api delete-object --bucket "$BUCKET" --key "$key" >/dev/null
     say "pages: $key is removed"
     changed=$((changed + 1))
   fi
@@ -110,6 +117,6 @@ else
   there=$(objects)
   printf '%s' "$current" | while read -r digest key; do
     printf '%s %s %s\n' "$digest" "$(printf '%s\n' "$there" | awk -F '\t' -v key="$key" '$2 == key { print $1 }')" "$key"
-  done | aws s3 cp --quiet - "s3://$BUCKET/$list"
+  done | must aws s3 cp --only-show-errors - "s3://$BUCKET/$list"
 fi
 say "the service is at $SITE_URL"

@@ -277,7 +277,7 @@ case $what in
 
     [ $deployed = no ] || beside 'building the functions as they are deployed' build_deployed
     want_aws_cli_2
-    beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks
+    beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks test_whole_runs
     beside_suite 'the notifier in two accounts' test_notifier
     beside_suite 'local.sh' test_local
     step 'end to end'

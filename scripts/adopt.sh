@@ -14,7 +14,7 @@ adopt() {
   # What a rollback failed to delete, such as a table that is protected from deletion, is no longer the stack's.
   OWNED=
   if [ "$(of_stack status)" != NONE ]; then
-    OWNED=$(aws cloudformation list-stack-resources --stack-name "$STACK" --output text --query \
+    OWNED=$(must aws cloudformation list-stack-resources --stack-name "$STACK" --output text --query \
       "StackResourceSummaries[?!starts_with(ResourceStatus,'DELETE_')].[LogicalResourceId,PhysicalResourceId]")
   fi
   adopt_table
@@ -26,9 +26,25 @@ adopt() {
 
 # Whether the table is there. One with another key is no user table.
 find_table() {
-  look aws dynamodb describe-table --table-name "$DDB_TABLE" --output text \
-    --query "join(',',Table.KeySchema[].AttributeName)" || return 1
-  [ "$FOUND" = email ] || fail "table $DDB_TABLE has another key than email: choose another DDB_TABLE in $CONFIG"
+  local key type status
+  # shellcheck disable=SC2016 # the backquotes are JMESPath's
+  look aws dynamodb describe-table --table-name "$DDB_TABLE" --output text --query \
+    "Table.[join(',',KeySchema[].AttributeName),AttributeDefinitions[?AttributeName=='email'].AttributeType|[0],TableStatus]" || return 1
+  IFS=$'\t' read -r key type status <<<"$FOUND"
+  [ "$key $type" = "email S" ] ||
+    fail "table $DDB_TABLE has another key than email, a string: choose another DDB_TABLE in $CONFIG"
+  case $status in
+    ACTIVE | UPDATING) ;;
+    *) fail "table $DDB_TABLE is $status: run ./init.sh again when it is ACTIVE, or gone" ;;
+  esac
+}
+
+# Ends the script where the resource is another stack's, which may change or delete it. One that a deleted stack retained is nobody's.
+refuse_of_other_stack() { # what it is, type, physical id, what to do
+  # The answer is all resources of that stack.
+  look aws cloudformation describe-stack-resources --physical-resource-id "$3" --output text --query \
+    "StackResources[?ResourceType=='$2' && PhysicalResourceId=='$3' && !starts_with(ResourceStatus,'DELETE_')].StackName | [0]" || return 0
+  [ "$FOUND" = "$STACK" ] || fail "$1 is of the stack $FOUND: $4"
 }
 
 # The findings of a kind, a line each: what follows it, with commas for the tabs.
@@ -86,6 +102,8 @@ adopt_table() {
   EXISTING_TABLE=false FINDINGS='' FOUND_HASHES=''
   owns Users "$DDB_TABLE" && return
   find_table || return 0
+  refuse_of_other_stack "table $DDB_TABLE" AWS::DynamoDB::Table "$DDB_TABLE" \
+    "choose another DDB_TABLE in $CONFIG, or let that stack retain it and let go of it"
   EXISTING_TABLE=true
   say "table $DDB_TABLE: was there before, and stays with its users"
   look_through_table
@@ -96,7 +114,8 @@ adopt_table() {
     ENABL*expiresAt) ;;
     ENABL*) fail "table $DDB_TABLE expires items by another attribute than expiresAt: choose another DDB_TABLE in $CONFIG" ;;
     *)
-      aws dynamodb update-time-to-live --table-name "$DDB_TABLE" \
+      refuse_foreign_expiry
+      must aws dynamodb update-time-to-live --table-name "$DDB_TABLE" \
         --time-to-live-specification Enabled=true,AttributeName=expiresAt >/dev/null
       say "table $DDB_TABLE: items now expire by expiresAt, which only Latchkey's own carry"
       ;;
@@ -104,7 +123,7 @@ adopt_table() {
   look aws dynamodb describe-continuous-backups --table-name "$DDB_TABLE" --output text \
     --query "ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus" || FOUND=
   if [ "$FOUND" != ENABLED ]; then
-    aws dynamodb update-continuous-backups --table-name "$DDB_TABLE" \
+    must aws dynamodb update-continuous-backups --table-name "$DDB_TABLE" \
       --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true >/dev/null
     say "table $DDB_TABLE: point-in-time recovery is now on"
   fi
@@ -114,6 +133,17 @@ adopt_table() {
       fail "table $DDB_TABLE could not be protected from deletion: protect it in the DynamoDB console, or check your rights and that your AWS CLI is of version 1, or 2.11 or newer"
     say "table $DDB_TABLE: is now protected from deletion"
   fi
+}
+
+# Ends the script where items would expire that Latchkey did not write: DynamoDB would delete them. An account has a hash, and an
+# attempt counter its own kind of key; a table that was restored from a backup has both, and expires nothing yet.
+refuse_foreign_expiry() {
+  local count
+  count=$(must aws dynamodb scan --table-name "$DDB_TABLE" --select COUNT --output json --query Count \
+    --filter-expression 'attribute_exists(expiresAt) AND attribute_not_exists(passwordHash) AND NOT begins_with(email, :attempts)' \
+    --expression-attribute-values '{":attempts":{"S":"attempts:"}}')
+  [ "$count" = 0 ] ||
+    fail "table $DDB_TABLE has $count items with expiresAt that are not Latchkey's, and would be deleted when that time comes: choose another DDB_TABLE in $CONFIG"
 }
 
 # Sets POOL to an identity pool that a deleted stack of this name left behind, which the template marks; empty if there is none.
@@ -153,6 +183,8 @@ adopt_identity_pool() {
       ;;
     *) fail "identity pool $pool has another developer provider: set DEVELOPER_PROVIDER_NAME in $CONFIG to its name" ;;
   esac
+  refuse_of_other_stack "identity pool $pool" AWS::Cognito::IdentityPool "$pool" \
+    "take IDENTITY_POOL_ID out of $CONFIG, and the service gets a pool of its own"
   EXISTING_IDENTITY_POOL=$pool
   say "identity pool $pool: was there before, and stays with its identities"
   [ -z "$own" ] || say "identity pool $own: leaves the stack, and stays in the account with its identities"
@@ -180,9 +212,9 @@ leave_classic_flow() {
   [ "$FOUND" != False ] || return 0
   private_folder
   # shellcheck disable=SC2016 # the backquotes are JMESPath's
-  aws cognito-identity describe-identity-pool --identity-pool-id "$EXISTING_IDENTITY_POOL" --output json \
+  must aws cognito-identity describe-identity-pool --identity-pool-id "$EXISTING_IDENTITY_POOL" --output json \
     --query 'merge(@, {AllowClassicFlow: `false`})' >"$PRIVATE/pool.json"
-  aws cognito-identity update-identity-pool --cli-input-json "file://$PRIVATE/pool.json" >/dev/null
+  must aws cognito-identity update-identity-pool --cli-input-json "file://$PRIVATE/pool.json" >/dev/null
   say "identity pool $EXISTING_IDENTITY_POOL: the classic flow is now off"
 }
 
@@ -217,24 +249,29 @@ adopt_sender() {
     return
   fi
   # Nobody opened the link, which is good for a day.
-  aws ses verify-email-identity --email-address "$EMAIL_SOURCE"
+  must aws ses verify-email-identity --email-address "$EMAIL_SOURCE"
   say "sender $EMAIL_SOURCE: SES knows it, but it is not verified; AWS sends it a new link"
 }
 
 refuse_clashes() {
-  local name existing groups clashes=
-  existing=$(aws lambda list-functions --output text --query "Functions[?starts_with(FunctionName,'$FUNCTION_PREFIX')].[FunctionName]")
-  groups=$(aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX" --output text \
-    --query 'logGroups[].[logGroupName]')
+  local name existing complaint new_functions='' new_groups='' clashes=
   while read -r name _; do
-    if ! owns "$name" "$FUNCTION_PREFIX$name" && grep -qxF "$FUNCTION_PREFIX$name" <<<"$existing"; then
-      clashes="$clashes function $FUNCTION_PREFIX$name,"
-    fi
-    if ! owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" &&
-      grep -qxF "/aws/lambda/$FUNCTION_PREFIX$name" <<<"$groups"; then
-      clashes="$clashes log group /aws/lambda/$FUNCTION_PREFIX$name,"
-    fi
+    owns "$name" "$FUNCTION_PREFIX$name" || new_functions="$new_functions $FUNCTION_PREFIX$name"
+    owns "${name}Log" "/aws/lambda/$FUNCTION_PREFIX$name" || new_groups="$new_groups /aws/lambda/$FUNCTION_PREFIX$name"
   done <<<"$FUNCTIONS"
+  if [ -n "$new_functions" ]; then
+    existing=$(must aws lambda list-functions --output text --query "Functions[?starts_with(FunctionName,'$FUNCTION_PREFIX')].[FunctionName]")
+    for name in $new_functions; do
+      ! grep -qxF "$name" <<<"$existing" || clashes="$clashes function $name,"
+    done
+  fi
+  if [ -n "$new_groups" ]; then
+    existing=$(must aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$FUNCTION_PREFIX" --output text \
+      --query 'logGroups[].[logGroupName]')
+    for name in $new_groups; do
+      ! grep -qxF "$name" <<<"$existing" || clashes="$clashes log group $name,"
+    done
+  fi
   [ -z "$clashes" ] ||
     fail "already in the account:${clashes%,}; delete them, or set another FUNCTION_PREFIX in $CONFIG"
   # It holds nothing that is worth taking over, and one of another service's is not ours to use.
@@ -243,9 +280,11 @@ refuse_clashes() {
     fail "table ${DDB_TABLE}Outbox is already in the account, and the service makes one of this name: delete it, or choose another DDB_TABLE in $CONFIG"
   fi
   if ! owns Site "$BUCKET"; then
+    ! complaint=$(aws s3api head-bucket --bucket "$BUCKET" --expected-bucket-owner "$AWS_ACCOUNT_ID" 2>&1 >/dev/null) ||
+      fail "bucket $BUCKET is in the account, and is not the stack's: delete it if nobody needs it, or choose another BUCKET in $CONFIG"
     # Forbidden is an answer too: the bucket is somebody else's.
-    case $(aws s3api head-bucket --bucket "$BUCKET" 2>&1 || true) in
-      *404* | *NotFound* | *NoSuchBucket*) ;;
+    case $complaint in
+      *"(404)"* | *NotFound* | *NoSuchBucket*) ;;
       *) fail "bucket $BUCKET is taken: choose another BUCKET in $CONFIG" ;;
     esac
   fi

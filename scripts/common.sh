@@ -19,12 +19,35 @@ need() { # command, how to get it
   command -v "$1" >/dev/null 2>&1 || fail "$1 is not installed: $2"
 }
 
+# Ends the script with what the AWS CLI complained about, in one line, and what to do about it.
+fail_call() { # complaint
+  local complaint
+  complaint=$(printf '%s' "$1" | tr -s '[:space:]' ' ' | cut -c 1-600)
+  complaint=${complaint# }
+  case ${complaint:=the AWS CLI failed without a word} in
+    *AccessDenied* | *"not authorized"* | *Forbidden*)
+      fail "${complaint% }; let the user of your credentials do this, and run the script again" ;;
+    *) fail "${complaint% }; put that right, and run the script again" ;;
+  esac
+}
+
+# Runs a call that has to succeed. What the AWS CLI says beside its answer, such as a warning, is no part of it.
+must() { # command...
+  local complaint status=0
+  { complaint=$("$@" 2>&1 >&3 3>&-) || status=$?; } 3>&1
+  [ $status = 0 ] || fail_call "$complaint"
+  [ -z "$complaint" ] || printf '%s\n' "$complaint" >&2
+}
+
 # Runs what takes long with its output in a file, and says every quarter of a minute how far it is.
 long() { # what it is, file, command...
-  local what=$1 log=$2 status=0 ticker
+  local what=$1 log=$2 status=0 ticker at_exit
   shift 2
   mkdir -p "$(dirname "$log")"
   : >"$log"
+  # A child that is killed as soon as it is forked still has this script's trap, and would run it.
+  at_exit=$(trap -p EXIT)
+  trap - EXIT
   (
     passed=0
     # Ends with this script, however that ends.
@@ -36,6 +59,7 @@ long() { # what it is, file, command...
     done
   ) &
   ticker=$!
+  eval "$at_exit"
   "$@" >"$log" 2>&1 || status=$?
   kill "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true
@@ -209,6 +233,7 @@ prepare() {
     fail "$CONFIG: AWS_ACCOUNT_ID is not the account of your credentials, which is $account"
   STACK=$FUNCTION_PREFIX
   read_stack
+  refuse_other_stack
 }
 
 # Whether a call finds something, which is then in FOUND. Any answer but "not found" ends the script. What the AWS CLI says beside
@@ -220,10 +245,10 @@ look() { # command...
     [ -n "$FOUND" ] && [ "$FOUND" != None ]
     return
   fi
-  complaint=$(tr -s '[:space:]' ' ' <"$PRIVATE/complaint")
+  complaint=$(cat "$PRIVATE/complaint")
   case $complaint in
     *NotFound* | *NoSuch* | *"(404)"* | *"does not exist"*) return 1 ;;
-    *) fail "$complaint" ;;
+    *) fail_call "$complaint" ;;
   esac
 }
 

@@ -1,14 +1,23 @@
 # shellcheck shell=bash
 # Bringing the stack to a state. Needs scripts/common.sh, and prepare to have run.
 
-# Reads the stack: a line for its status, each parameter and each output, as name, tab, value.
+# Reads the stack: a line for its status, whether its template is named for Latchkey, each parameter and each output, as name, tab, value.
 read_stack() {
   STACK_LINES=status$(printf '\t')NONE
   # shellcheck disable=SC2016 # the backquotes are JMESPath's
   if look aws cloudformation describe-stacks --stack-name "$STACK" --output text \
-    --query 'Stacks[0].[[[`status`,StackStatus]],Parameters[].[ParameterKey,ParameterValue],Outputs[].[OutputKey,OutputValue]][]'; then
+    --query 'Stacks[0].[[[`status`,StackStatus],[`latchkey`,starts_with(not_null(Description,`""`),`"Latchkey, "`)]],Parameters[].[ParameterKey,ParameterValue],Outputs[].[OutputKey,OutputValue]][]'; then
     STACK_LINES=$FOUND
   fi
+}
+
+# Ends the script where another product's stack has this name: it must not be updated, and least of all deleted. Ours has our
+# parameters, or, as long as it has nothing but the code bucket, our description. One that waits for its first change set holds nothing.
+refuse_other_stack() {
+  case $(of_stack status) in NONE | REVIEW_IN_PROGRESS | DELETE_COMPLETE) return ;; esac
+  [ "$(of_stack latchkey)" = True ] ||
+    { [ "$(of_stack FunctionPrefix)" = "$STACK" ] && [ -n "$(of_stack DeveloperProviderName)" ]; } ||
+    fail "stack $STACK is in the account, and is not Latchkey's: set another FUNCTION_PREFIX in $CONFIG"
 }
 
 # The status, a parameter or an output of the stack as it was last read; empty where there is none. No pipe: awk ends at the first,
@@ -17,20 +26,28 @@ of_stack() { # name
   awk -F '\t' -v name="$1" '$1 == name && $2 != "None" { print $2; exit }' <<<"$STACK_LINES"
 }
 
-# Waits until nothing is under way, and reads the stack.
+# Reads the stack, and waits until nothing is under way.
 settle() {
+  read_stack
+  settle_as_read
+}
+
+# As settle, where the stack has just been read.
+settle_as_read() {
   local since=$SECONDS
-  while read_stack; do
+  while true; do
     case $(of_stack status) in
-      *_IN_PROGRESS)
-        sleep 1
-        if [ $((SECONDS - since)) -ge 15 ]; then
-          since=$SECONDS
-          say "stack $STACK: $(of_stack status)"
-        fi
-        ;;
+      # A change set waits to be executed, which may be for ever.
+      REVIEW_IN_PROGRESS) return ;;
+      *_IN_PROGRESS) ;;
       *) return ;;
     esac
+    sleep 1
+    if [ $((SECONDS - since)) -ge 15 ]; then
+      since=$SECONDS
+      say "stack $STACK: $(of_stack status)"
+    fi
+    read_stack
   done
 }
 
@@ -44,31 +61,44 @@ new_token() {
 # A first creation that failed leaves a stack that can only be deleted. It holds nothing: the code bucket, the only resource of a
 # first creation, gets its first object when it is complete. A deletion that failed is repeated, because somebody asked for it.
 clear_failed_stack() {
-  settle
+  settle_as_read
   case $(of_stack status) in
     ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS | DELETE_FAILED)
       say "stack $STACK: removing what a failed creation or deletion left"
       remove_stack
       ;;
-    UPDATE_ROLLBACK_FAILED) continue_rollback ;;
+    *) complete_rollback ;;
   esac
 }
 
 remove_stack() {
-  local token
+  local token complaint
   token=$(new_token)
-  aws cloudformation delete-stack --stack-name "$STACK" --client-request-token "$token"
+  complaint=$(aws cloudformation delete-stack --stack-name "$STACK" --client-request-token "$token" 2>&1) || case $complaint in
+    *TerminationProtection*)
+      fail "stack $STACK has to be deleted, and is protected from it: turn its termination protection off in the CloudFormation console, and run ./init.sh again" ;;
+    *) fail_call "$complaint" ;;
+  esac
   settle
   [ "$(of_stack status)" != DELETE_FAILED ] ||
     fail "stack $STACK could not be deleted: $(first_failure "$token"); put that right (empty a bucket that is not empty), or delete the stack in the CloudFormation console and keep this resource there, then run ./init.sh again"
 }
 
-# An update whose rollback failed too: until that is complete, CloudFormation takes no other update.
-continue_rollback() {
+# An update whose rollback failed too, or was turned off: until that is complete, CloudFormation takes no other update.
+complete_rollback() {
   local token
   token=$(new_token)
-  say "stack $STACK: completing the rollback of a failed update"
-  aws cloudformation continue-update-rollback --stack-name "$STACK" --client-request-token "$token" >/dev/null
+  case $(of_stack status) in
+    UPDATE_ROLLBACK_FAILED)
+      say "stack $STACK: completing the rollback of a failed update"
+      must aws cloudformation continue-update-rollback --stack-name "$STACK" --client-request-token "$token" >/dev/null
+      ;;
+    UPDATE_FAILED)
+      say "stack $STACK: rolling back a failed update"
+      must aws cloudformation rollback-stack --stack-name "$STACK" --client-request-token "$token" >/dev/null
+      ;;
+    *) return 0 ;;
+  esac
   settle
   [ "$(of_stack status)" != UPDATE_ROLLBACK_FAILED ] ||
     fail "the rollback of stack $STACK fails: $(first_failure "$token"); put that right, or choose 'Continue update rollback' in the CloudFormation console and skip this resource, then run the script again"
@@ -76,7 +106,7 @@ continue_rollback() {
 
 # Ends the script unless init.sh has made the stack, and it can be updated.
 need_stack() {
-  settle
+  settle_as_read
   case $(of_stack status) in
     ROLLBACK_* | DELETE_* | CREATE_FAILED | REVIEW_IN_PROGRESS) fail "stack $STACK is $(of_stack status): run ./init.sh first" ;;
   esac
@@ -119,7 +149,7 @@ change_stack() { # create-stack or update-stack, its options...
   if ! output=$(aws cloudformation "$command" --stack-name "$STACK" --client-request-token "$token" "$@" 2>&1); then
     case $output in
       *"No updates are to be performed"*) return 1 ;;
-      *) fail "stack $STACK: $(printf '%s' "$output" | tr -s '[:space:]' ' ')" ;;
+      *) fail_call "stack $STACK: $output" ;;
     esac
   fi
   say "stack $STACK: $command"
@@ -176,7 +206,7 @@ apply_stack() { # NAMECode=key...
   local code_bucket key
   settle
   case $(of_stack status) in
-    UPDATE_ROLLBACK_FAILED) continue_rollback ;;
+    UPDATE_*FAILED) complete_rollback ;;
     # The template is read from the code bucket, and the bucket is the stack's own.
     NONE | DELETE_COMPLETE) change_stack create-stack --template-body "$(latchkey bootstrap)" ;;
   esac
@@ -184,7 +214,7 @@ apply_stack() { # NAMECode=key...
   [ -n "$code_bucket" ] || fail "stack $STACK has no code bucket: delete it in the CloudFormation console, and run ./init.sh again"
   key=templates/$(sha256 <template.yaml).yaml
   if ! aws s3api head-object --bucket "$code_bucket" --key "$key" >/dev/null 2>&1; then
-    aws s3api put-object --bucket "$code_bucket" --key "$key" --body template.yaml >/dev/null
+    must aws s3api put-object --bucket "$code_bucket" --key "$key" --body template.yaml >/dev/null
   fi
   prepare_keys
   # The parameters hold keys: they go by a file.

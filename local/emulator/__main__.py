@@ -8,8 +8,8 @@ import sys
 from ministack import app
 
 from . import (
-    alarms, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
-    principal_arn, public_access, ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
+    alarms, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts, principal_arn,
+    public_access, ses_identity, ses_rules, stack_deletions, stack_resources, streams, transport, upload_key,
 )
 
 developer_identity.install()
@@ -19,6 +19,7 @@ lambda_qualifier.install()
 transport.install()
 custom_resource.install()
 stack_deletions.install()
+stack_resources.install()
 public_access.install()
 streams.install()
 invocations.install()

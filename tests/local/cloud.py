@@ -55,7 +55,7 @@ class Emulator:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         environment.update(
             AUTH="true", MINISTACK_ACCOUNT_ID=ACCOUNT, AWS_ENDPOINT_URL=self.endpoint, GATEWAY_PORT=str(port),
-            PLAIN_PORT=str(plain_port), BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0",
+            PLAIN_PORT=str(plain_port), BIND_HOST="127.0.0.1", PERSIST_STATE="1", STATE_DIR=str(self.state), IOT_MTLS_ENABLED="0", RESPONSE_TEST_ENDPOINT=f"http://localhost:{port}",
             SFTP_ENABLED="0", PYTHONPATH=str(LOCAL), PYTHONDONTWRITEBYTECODE="1",
         )
         atexit.register(self.stop)
@@ -92,6 +92,10 @@ class Emulator:
             self.process.wait()
             self.log.close()
 
+    def endpoint_of(self, service):
+        """Of S3 Control the SDK puts the account in front of the host, which scripts/common.sh says more about."""
+        return self.endpoint.replace("//", "//account@") if service == "s3control" else self.endpoint
+
     def client(self, service, credentials=None, signed=True, endpoint=None, **options):
         """A client of the root user, of temporary credentials (as Cognito spells them), or of nobody."""
         access = ("test", "test", None)
@@ -101,9 +105,28 @@ class Emulator:
         if not signed:
             settings["signature_version"] = UNSIGNED
         return botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=endpoint or self.endpoint, aws_access_key_id=access[0],
+            service, region_name=REGION, endpoint_url=endpoint or self.endpoint_of(service), aws_access_key_id=access[0],
             aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
         )
+
+
+class AwsCli:
+    """The AWS CLI of local/aws_cli, as a program `aws` in a folder that it makes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = subprocess.Popen([sys.executable, LOCAL / "aws_cli" / "server.py", folder], stdin=subprocess.DEVNULL)
+        atexit.register(self.stop)
+        limit = time.monotonic() + START_LIMIT
+        while not (folder / "socket").exists():
+            if self.process.poll() is not None or time.monotonic() > limit:
+                raise RuntimeError("no server of the AWS CLI")
+            time.sleep(0.05)
+
+    def stop(self):
+        atexit.unregister(self.stop)
+        self.process.terminate()
+        self.process.wait(STOP_LIMIT)
 
 
 class CloudTest(unittest.TestCase):

@@ -27,6 +27,7 @@ TABLE = {
         "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}],
     },
 }
+DESCRIPTION = "Latchkey, before its first deployment"
 # What every creation fails with.
 BROKEN = {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": "missing-function", "AuthType": "AWS_IAM"}}
 
@@ -84,12 +85,13 @@ class ScriptTest(CloudTest):
 
     def create(self, resources, outputs=None, **options):
         """Creates a stack, and returns the status in which it ends."""
-        template = {"Resources": resources, **({"Outputs": outputs} if outputs else {})}
+        # By its description the scripts know a stack for Latchkey's.
+        template = {"Description": DESCRIPTION, "Resources": resources, **({"Outputs": outputs} if outputs else {})}
         self.stacks.create_stack(StackName=self.name, TemplateBody=json.dumps(template), **options)
         return self.settled()
 
     def update(self, resources, **options):
-        self.stacks.update_stack(StackName=self.name, TemplateBody=json.dumps({"Resources": resources}), **options)
+        self.stacks.update_stack(StackName=self.name, TemplateBody=json.dumps({"Description": DESCRIPTION, "Resources": resources}), **options)
         return self.settled()
 
     def settled(self):
@@ -227,8 +229,7 @@ class PublicAccess(ScriptTest):
 
     def block(self):
         """Sets the account's block, until the test ends."""
-        # As scripts/common.sh names it.
-        control = self.emulator.client("s3control", endpoint=self.emulator.endpoint.replace("//", "//account@"))
+        control = self.emulator.client("s3control")
         control.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
         self.addCleanup(control.delete_public_access_block, AccountId=ACCOUNT)
 
