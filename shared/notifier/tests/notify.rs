@@ -337,6 +337,6 @@ fn an_alarm_from_the_topic_is_mailed_and_its_redelivery_is_not() {
     let record = json!({ "EventSource": "aws:sns", "Sns": { "TopicArn": TOPIC, "Message": message.to_string() } });
     let event = json!({ "Records": [record] });
     assert_eq!(reason(world.notify(&event, NOW, "a")), None);
-    assert_eq!(world.sent()[0].subject, "[prod] [critical] login-faults rings");
+    assert_eq!(world.sent()[0].subject, "[prod] [critical] login-faults is in alarm");
     assert_eq!(reason(world.notify(&event, NOW.plus(30), "b")), Some(Reason::Duplicate));
 }
