@@ -112,4 +112,5 @@ else
     printf '%s %s %s\n' "$digest" "$(printf '%s\n' "$there" | awk -F '\t' -v key="$key" '$2 == key { print $1 }')" "$key"
   done | aws s3 cp --quiet - "s3://$BUCKET/$list"
 fi
+check_alarm_mail
 say "the service is at $SITE_URL"

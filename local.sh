@@ -168,6 +168,9 @@ port=${port:-4566}
 endpoint=http://localhost:$port
 settings=$(latchkey shell config.json) || exit 1
 eval "$settings"
+add_packages
+# The digest below is taken of what is built.
+[ -z "$ALARM_EMAIL" ] || [ "$LATCHKEY_BUILD" != host ] || build_host "$TARGET/host.log"
 
 if [ $running = no ]; then
   # Whatever ends this script before the service answers, and Ctrl-C after that, ends what it started.

@@ -72,6 +72,11 @@ esac
 # The packages of the functions, which are built before the program that knows the list of functions; a test compares the two.
 PACKAGES=$(cd functions && echo *)\ lambda-trigger
 
+# The package of the function that only a setting asks for. Needs the settings.
+add_packages() {
+  [ -z "$ALARM_EMAIL" ] || PACKAGES="$PACKAGES notifier"
+}
+
 # The arguments by which cargo takes each of these packages.
 packages() { # packages...
   printf -- '--package %s ' "$@"
@@ -182,6 +187,8 @@ read_options() { # the script's own option, and what was given...
 . scripts/stack.sh
 # shellcheck source=scripts/keys.sh
 . scripts/keys.sh
+# shellcheck source=scripts/mail.sh
+. scripts/mail.sh
 
 # Checks the configuration and the credentials, and sets a variable for each setting; FUNCTIONS is a line for each function, its
 # name in the stack and its package.
@@ -191,7 +198,8 @@ prepare() {
   local settings
   settings=$(latchkey shell "$CONFIG") || exit 1
   eval "$settings"
-  FUNCTIONS=$(latchkey functions)
+  FUNCTIONS=$(latchkey functions "$CONFIG") || exit 1
+  add_packages
   export AWS_DEFAULT_REGION=$REGION AWS_REGION=$REGION AWS_PAGER=
   # An endpoint of one's own is not reached with a profile of one's AWS account.
   if [ -n "$CLI_PROFILE" ] && [ -z "${AWS_ENDPOINT_URL:-}" ]; then

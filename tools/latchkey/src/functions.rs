@@ -51,6 +51,9 @@ impl Default for Trial {
 /// The function that tries new versions: its name in the stack, and its package in `providers/`.
 pub const TRIGGER: (&str, &str) = ("Trigger", "lambda-trigger");
 
+/// The function that mails alarms, if the owner asks for that: its name in the stack, and its package in `tools/`.
+pub const NOTIFIER: (&str, &str) = ("Notifier", "notifier");
+
 /// A kind of identity of the pool.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
