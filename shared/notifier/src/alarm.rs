@@ -12,8 +12,9 @@ fn parts(record: &Value) -> Option<(&str, &str)> {
     Some((sns.get("TopicArn")?.as_str()?, sns.get("Message")?.as_str()?))
 }
 
-/// Maps a record of an SNS event to an alert. `topics` are the ARNs that the notifier listens to.
-pub fn from_sns(record: &Value, topics: &[String]) -> Result<Alert, InvalidAlert> {
+/// Maps a record of an SNS event to an alert. `topics` are the ARNs that the notifier listens to. `None` if the alarm is OK and was not
+/// ringing: `CloudWatch` reports that of every new alarm, when it has looked at its metric for the first time.
+pub fn from_sns(record: &Value, topics: &[String]) -> Result<Option<Alert>, InvalidAlert> {
     let (topic, message) = parts(record).ok_or(InvalidAlert::NoAlarm)?;
     if !topics.iter().any(|listened| listened == topic) {
         return Err(InvalidAlert::ForeignSource);
@@ -22,7 +23,9 @@ pub fn from_sns(record: &Value, topics: &[String]) -> Result<Alert, InvalidAlert
         return Err(InvalidAlert::TooLong);
     }
     let Ok(Value::Object(alarm)) = serde_json::from_str(message) else { return Err(InvalidAlert::NoAlarm) };
-    from_alarm(&alarm).ok_or(InvalidAlert::NoAlarm)
+    let alert = from_alarm(&alarm).ok_or(InvalidAlert::NoAlarm)?;
+    let was_without_data = alarm.get("OldStateValue").and_then(Value::as_str) == Some("INSUFFICIENT_DATA");
+    Ok(Some(alert).filter(|alert| alert.severity != Severity::Info || !was_without_data))
 }
 
 fn from_alarm(alarm: &Map<String, Value>) -> Option<Alert> {
@@ -150,8 +153,8 @@ mod tests {
         json!({ "EventSource": "aws:sns", "Sns": { "TopicArn": topic, "Message": message, "Subject": "ALARM" } })
     }
 
-    fn mapped(alarm: &Value) -> Result<Alert, InvalidAlert> {
-        from_sns(&record(TOPIC, &alarm.to_string()), &[TOPIC.to_owned()])
+    fn mapped(alarm: &Value) -> Option<Alert> {
+        from_sns(&record(TOPIC, &alarm.to_string()), &[TOPIC.to_owned()]).unwrap()
     }
 
     #[test]
@@ -179,11 +182,20 @@ mod tests {
     #[test]
     fn an_alarm_that_is_over_is_information_and_another_alert_than_the_ring() {
         let (ring, mut over) = (alarm(), alarm());
-        over["NewStateValue"] = json!("OK");
+        (over["NewStateValue"], over["OldStateValue"]) = (json!("OK"), json!("ALARM"));
         let (ring, over) = (mapped(&ring).unwrap(), mapped(&over).unwrap());
         assert_eq!(over.severity, Severity::Info);
         assert_ne!(ring.id, over.id);
         assert_eq!(ring.id, mapped(&alarm()).unwrap().id);
+    }
+
+    #[test]
+    fn a_new_alarm_that_is_ok_is_no_alert() {
+        let mut new = alarm();
+        (new["NewStateValue"], new["OldStateValue"]) = (json!("OK"), json!("INSUFFICIENT_DATA"));
+        assert_eq!(mapped(&new), None);
+        new["NewStateValue"] = json!("ALARM");
+        assert!(mapped(&new).is_some());
     }
 
     #[test]

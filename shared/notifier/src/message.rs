@@ -48,13 +48,10 @@ impl Writer {
     /// The mail of an alert. `note` is a sentence of the notifier's own at its end.
     #[must_use]
     pub fn alert(&self, alert: &Alert, to: Vec<Email>, note: Option<&str>) -> Message {
-        let mut facts = vec![
-            ("Severity".to_owned(), alert.severity.as_str().to_owned()),
-            ("Time".to_owned(), alert.time.to_string()),
-            ("Source".to_owned(), alert.source.clone()),
-        ];
+        let mut facts = vec![("Time".to_owned(), alert.time.to_string())];
         facts.extend(alert.fields.clone());
-        facts.push(("ID".to_owned(), alert.id.clone()));
+        // The longest, and what people need least.
+        facts.extend([("Source".to_owned(), alert.source.clone()), ("ID".to_owned(), alert.id.clone())]);
         let body = Body { severity: alert.severity, title: &alert.title, text: &alert.text, links: &alert.links };
         self.write(to, &body, &facts, note)
     }
@@ -116,7 +113,7 @@ impl Writer {
         let Body { severity, title, text: body, links } = *body;
         let subject = [self.prefix.as_str(), &format!("[{}]", severity.as_str()), title].join(" ");
         let subject = shortened(subject.trim(), LONGEST_SUBJECT);
-        let mut text = format!("{title}\n\n{body}\n\n");
+        let mut text = format!("{}: {title}\n\n{body}\n\n", severity.as_str());
         let paragraphs: String = body.split("\n\n").map(|part| format!("<p>{}</p>\n", escape_lines(part))).collect();
         let mut pages = String::new();
         for Link { name, url } in links {
@@ -239,7 +236,7 @@ mod tests {
         let mut alarm = alert("Down", "first\n\nsecond", "n", "v");
         alarm.links = vec![Link { name: "Alarm", url: "https://example.com/?a=1&b=\"2".to_owned() }];
         let mail = mail(&alarm);
-        assert!(mail.text.contains("second\n\nAlarm: https://example.com/?a=1&b=\"2\n\nSeverity"), "{}", mail.text);
+        assert!(mail.text.contains("second\n\nAlarm: https://example.com/?a=1&b=\"2\n\nTime: "), "{}", mail.text);
         assert!(
             mail.html.contains("<p>first</p>\n<p>second</p>\n<p><a href=\"https://example.com/?a=1&amp;b=&quot;2\"")
         );
