@@ -170,7 +170,7 @@ settings=$(latchkey shell config.json) || exit 1
 eval "$settings"
 add_packages
 # The digest below is taken of what is built.
-[ -z "$ALARM_EMAIL" ] || [ "$LATCHKEY_BUILD" != host ] || build_host "$TARGET/host.log"
+[ -z "$MORE_PACKAGES" ] || [ "$LATCHKEY_BUILD" != host ] || build_host "$TARGET/host.log" "$MORE_PACKAGES"
 
 if [ $running = no ]; then
   # Whatever ends this script before the service answers, and Ctrl-C after that, ends what it started.
@@ -263,7 +263,7 @@ digests() {
     find web local/inbox scripts ./*.sh -type f -exec cat {} +
     if [ "$LATCHKEY_BUILD" = host ]; then
       # shellcheck disable=SC2086 # one word for each
-      (cd "$TARGET/debug" && cat latchkey $PACKAGES)
+      (cd "$TARGET/debug" && cat latchkey $PACKAGES $MORE_PACKAGES)
     else
       date
     fi

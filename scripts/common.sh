@@ -73,8 +73,9 @@ esac
 PACKAGES=$(cd functions && echo *)\ lambda-trigger
 
 # The package of the function that only a setting asks for. Needs the settings.
+MORE_PACKAGES=
 add_packages() {
-  [ -z "$ALARM_EMAIL" ] || PACKAGES="$PACKAGES notifier"
+  [ -z "$ALARM_EMAIL" ] || MORE_PACKAGES=notifier
 }
 
 # The arguments by which cargo takes each of these packages.
@@ -122,20 +123,25 @@ build_tool() { # package
 }
 
 # Builds the functions and leaves in BUILT the folder of their binaries, and in ZIPS that of their zips, by package. For Lambda no
-# other package is built with them: a library would get features that only a tool asks for.
+# other package is built with them: a library would get features that only a tool asks for. So the one that a setting asks for is built
+# by itself, and the functions are the same with the setting and without it.
 build_functions() { # cargo lambda's options...
   if [ "$BUILD" = host ]; then
-    build_host "$TARGET/host.log"
+    # shellcheck disable=SC2086 # one word for each
+    build_host "$TARGET/host.log" $MORE_PACKAGES
     BUILT=$TARGET/debug ZIPS=$TARGET/host
     # shellcheck disable=SC2086 # one word for each
-    pack $PACKAGES || fail "the functions could not be packed into $ZIPS"
+    pack $PACKAGES $MORE_PACKAGES || fail "the functions could not be packed into $ZIPS"
     return
   fi
   need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
   say "functions: building (the first time takes minutes)"
-  # shellcheck disable=SC2046,SC2086 # one word for each
-  long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" $(packages $PACKAGES) ||
-    fail "the functions do not build; see $TARGET/functions.log"
+  local group
+  for group in "$PACKAGES" ${MORE_PACKAGES:+"$MORE_PACKAGES"}; do
+    # shellcheck disable=SC2046,SC2086 # one word for each
+    long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" $(packages $group) ||
+      fail "the functions do not build; see $TARGET/functions.log"
+  done
   BUILT=$TARGET/x86_64-unknown-linux-gnu/release ZIPS=$TARGET/lambda
   case " $* " in *' --arm64 '*) BUILT=$TARGET/aarch64-unknown-linux-gnu/release ;; esac
 }
