@@ -119,4 +119,5 @@ else
     printf '%s %s %s\n' "$digest" "$(printf '%s\n' "$there" | awk -F '\t' -v key="$key" '$2 == key { print $1 }')" "$key"
   done | must aws s3 cp --only-show-errors - "s3://$BUCKET/$list"
 fi
+check_alarm_mail
 say "the service is at $SITE_URL"

@@ -169,6 +169,9 @@ port=${port:-4566}
 endpoint=http://localhost:$port
 settings=$(latchkey shell config.json) || exit 1
 eval "$settings"
+add_packages
+# The digest below is taken of what is built.
+[ -z "$MORE_PACKAGES" ] || [ "$LATCHKEY_BUILD" != host ] || build_host "$TARGET/host.log" "$MORE_PACKAGES"
 
 if [ $running = no ]; then
   # Whatever ends this script before the service answers, and Ctrl-C after that, ends what it started.
@@ -265,7 +268,7 @@ digests() {
     find web local/inbox scripts ./*.sh -type f -exec cat {} +
     if [ "$LATCHKEY_BUILD" = host ]; then
       # shellcheck disable=SC2086 # one word for each
-      (cd "$TARGET/debug" && cat latchkey $PACKAGES)
+      (cd "$TARGET/debug" && cat latchkey $PACKAGES $MORE_PACKAGES)
     else
       date
     fi

@@ -218,22 +218,6 @@ leave_classic_flow() {
   say "identity pool $EXISTING_IDENTITY_POOL: the classic flow is now off"
 }
 
-# The domain of an address, and those above it but the last, a line each: SES takes an address for verified if one of them is.
-domains() { # address
-  local domain=${1#*@}
-  while case $domain in *.*) true ;; *) false ;; esac do
-    printf '%s\n' "$domain"
-    domain=${domain#*.}
-  done
-}
-
-# Whether SES sends from an address.
-is_verified() { # address
-  # shellcheck disable=SC2046 # a word for each
-  look aws ses get-identity-verification-attributes --identities "$1" $(domains "$1") --output text \
-    --query "values(VerificationAttributes)[?VerificationStatus=='Success'].[VerificationStatus]"
-}
-
 adopt_sender() {
   EXISTING_SENDER=false
   if ! owns SenderIdentity "$EMAIL_SOURCE"; then

@@ -96,6 +96,12 @@ esac
 # The packages of the functions, which are built before the program that knows the list of functions; a test compares the two.
 PACKAGES=$(cd functions && echo *)\ lambda-trigger
 
+# The package of the function that only a setting asks for. Needs the settings.
+MORE_PACKAGES=
+add_packages() {
+  [ -z "$ALARM_EMAIL" ] || MORE_PACKAGES=notifier
+}
+
 # The arguments by which cargo takes each of these packages.
 packages() { # packages...
   printf -- '--package %s ' "$@"
@@ -141,20 +147,25 @@ build_tool() { # package
 }
 
 # Builds the functions and leaves in BUILT the folder of their binaries, and in ZIPS that of their zips, by package. For Lambda no
-# other package is built with them: a library would get features that only a tool asks for.
+# other package is built with them: a library would get features that only a tool asks for. So the one that a setting asks for is built
+# by itself, and the functions are the same with the setting and without it.
 build_functions() { # cargo lambda's options...
   if [ "$BUILD" = host ]; then
-    build_host "$TARGET/host.log"
+    # shellcheck disable=SC2086 # one word for each
+    build_host "$TARGET/host.log" $MORE_PACKAGES
     BUILT=$TARGET/debug ZIPS=$TARGET/host
     # shellcheck disable=SC2086 # one word for each
-    pack $PACKAGES || fail "the functions could not be packed into $ZIPS"
+    pack $PACKAGES $MORE_PACKAGES || fail "the functions could not be packed into $ZIPS"
     return
   fi
   need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
   say "functions: building (the first time takes minutes)"
-  # shellcheck disable=SC2046,SC2086 # one word for each
-  long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" $(packages $PACKAGES) ||
-    fail "the functions do not build; see $TARGET/functions.log"
+  local group
+  for group in "$PACKAGES" ${MORE_PACKAGES:+"$MORE_PACKAGES"}; do
+    # shellcheck disable=SC2046,SC2086 # one word for each
+    long "functions: building" "$TARGET/functions.log" cargo lambda build --release --locked --output-format zip "$@" $(packages $group) ||
+      fail "the functions do not build; see $TARGET/functions.log"
+  done
   BUILT=$TARGET/x86_64-unknown-linux-gnu/release ZIPS=$TARGET/lambda
   case " $* " in *' --arm64 '*) BUILT=$TARGET/aarch64-unknown-linux-gnu/release ;; esac
 }
@@ -206,6 +217,8 @@ read_options() { # the script's own option, and what was given...
 . scripts/stack.sh
 # shellcheck source=scripts/keys.sh
 . scripts/keys.sh
+# shellcheck source=scripts/mail.sh
+. scripts/mail.sh
 
 # Checks the configuration and the credentials, and sets a variable for each setting; FUNCTIONS is a line for each function, its
 # name in the stack and its package.
@@ -215,7 +228,8 @@ prepare() {
   local settings
   settings=$(latchkey shell "$CONFIG") || exit 1
   eval "$settings"
-  FUNCTIONS=$(latchkey functions)
+  FUNCTIONS=$(latchkey functions "$CONFIG") || exit 1
+  add_packages
   export AWS_DEFAULT_REGION=$REGION AWS_REGION=$REGION AWS_PAGER=
   # An endpoint of one's own is not reached with a profile of one's AWS account.
   if [ -n "$CLI_PROFILE" ] && [ -z "${AWS_ENDPOINT_URL:-}" ]; then

@@ -29,5 +29,6 @@ json_logs.install()
 upload_key.install()
 principal_arn.install()
 other_accounts.install()
+alarms.install()
 del sys.argv[1:]
 app.main()

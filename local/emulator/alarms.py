@@ -1,36 +1,51 @@
-"""Alarms that look at one metric.
+"""CloudWatch alarms as AWS evaluates and reports them: by the dimensions of their metric, and with their ARN.
 
-A metric is its namespace, its name and its dimensions, and an alarm watches one (CloudWatch User Guide, "Metrics concepts"). The emulator
-adds up all that have the name, so that the errors of one function set off the alarms of all others.
+The emulator adds up the values of a metric whatever their dimensions are, so faults of one function would ring the alarms of all; and its
+notification has no AlarmArn, and spells dimensions as the API does.
 """
 
+import json
 import types
 
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, sns
 
 from . import require
 
-require.attributes(cloudwatch, "_evaluate_alarm", "_metrics", "_dims_key", "_dims_from_list")
-_evaluate = cloudwatch._evaluate_alarm
+require.attributes(cloudwatch, "_evaluate_alarm", "_metrics", "_dims_key", "_alarms")
+require.attributes(sns, "_fanout")
+_evaluate_alarm = cloudwatch._evaluate_alarm
+_fanout = sns._fanout
 
 
 def install():
     """Puts the extension in place."""
     cloudwatch._evaluate_alarm = evaluate
-
-
-class Watched:
-    """The metrics with the dimensions that an alarm names."""
-
-    def __init__(self, alarm):
-        self.dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
-
-    def items(self):
-        """As all metrics are listed."""
-        return [(key, points) for key, points in cloudwatch._metrics.items() if key[2] == self.dimensions]
+    sns._fanout = fanout
 
 
 def evaluate(alarm):
-    """The emulator's own, with these metrics in the place of all."""
-    narrowed = types.FunctionType(_evaluate.__code__, {**vars(cloudwatch), "_metrics": Watched(alarm)})
-    narrowed(alarm)
+    """The emulator's own, which sees the metric with the alarm's dimensions only."""
+    dimensions = {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or []}
+    wanted = cloudwatch._dims_key(dimensions)
+    mine = {key: points for key, points in cloudwatch._metrics.items() if key[2] == wanted}
+    seeing = types.FunctionType(_evaluate_alarm.__code__, {**vars(cloudwatch), "_metrics": mine})
+    return seeing(alarm)
+
+
+def fanout(topic_arn, msg_id, message, *rest, **options):
+    """The emulator's own, with what an alarm's message has on AWS."""
+    return _fanout(topic_arn, msg_id, reported(message), *rest, **options)
+
+
+def reported(message):
+    """An alarm's message as AWS writes it; any other as it is."""
+    try:
+        fields = json.loads(message)
+        alarm = cloudwatch._alarms.get(fields["AlarmName"])
+        trigger = fields["Trigger"]
+    except (ValueError, TypeError, KeyError):
+        return message
+    if not alarm or "AlarmArn" in fields:
+        return message
+    dimensions = [{"name": one["Name"], "value": one["Value"]} for one in trigger.get("Dimensions") or []]
+    return json.dumps({**fields, "AlarmArn": alarm["AlarmArn"], "Trigger": {**trigger, "Dimensions": dimensions}})

@@ -210,7 +210,7 @@ async fn guests_and_users_may_call_these_functions_and_nothing_else() {
         functions.iter().flat_map(|function| [arn(function), arn(&format!("{function}:*"))]).collect()
     };
     let statements = |own: &[&str]| {
-        let all = FUNCTIONS.into_iter().chain(["Trigger"]);
+        let all = FUNCTIONS.into_iter().chain(["Trigger", "Notifier"]);
         let others = each(all.filter(|function| !own.contains(function)).collect());
         let versions = ["$LATEST", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*"];
         let versions = versions.map(|version| arn(&format!("*:{version}")));

@@ -2,8 +2,9 @@
 
 use crate::account::text;
 use crate::scripts::run;
-use crate::service::Service;
+use crate::service::{Service, code};
 use crate::set_up::{configuration, prefix, update, versions};
+use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
 const FUNCTIONS: [&str; 7] =
@@ -55,10 +56,18 @@ async fn assert_all_live_at(service: &Service, prefix: &str, version: &str) {
 async fn a_version_that_does_not_start_or_answers_otherwise_is_never_live() {
     let service = Service::running();
     let name = prefix("tried");
-    let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name }));
+    // With alarms, so that their notifier is seen to come and to go by the scripts without a deployment of its own.
+    let file = configuration(&service, &json!({ "FUNCTION_PREFIX": name, "ALARM_EMAIL": "night@example.com" }));
     let config = ["--config", file.to_str().unwrap()];
     run(&service, "./init.sh", &config).await.unwrap();
     assert_all_live_at(&service, &name, "1").await;
+    let notifier = format!("{name}Notifier");
+    let answer = service.owner().lambda.invoke().function_name(&notifier).payload(Blob::new(r#"{"Records":[]}"#));
+    let answer = answer.send().await.unwrap().payload.unwrap().into_inner();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((&answer["sent"], &answer["reason"]), (&json!(false), &json!("invalid_request")));
+    let alarms = ["cloudwatch", "describe-alarms", "--alarm-name-prefix", &name];
+    assert!(aws(&service, &alarms).await["MetricAlarms"].as_array().unwrap().len() > FUNCTIONS.len() * 2);
     let stack = aws(&service, &["cloudformation", "describe-stacks", "--stack-name", &name]).await["Stacks"][0].take();
     let find = |list: &str, key: &str, name: &str, value: &str| {
         let found = stack[list].as_array().unwrap().iter().find(|entry| entry[key] == name).unwrap();
@@ -92,10 +101,14 @@ async fn a_version_that_does_not_start_or_answers_otherwise_is_never_live() {
     // Nothing of it stands in the way of the next deployment.
     let mut changed: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     changed["UNVERIFIED_DAYS"] = json!(8);
+    changed["ALARM_EMAIL"] = json!("");
     std::fs::write(&file, changed.to_string()).unwrap();
     run(&service, "./deploy.sh", &config).await.unwrap();
     for function in FUNCTIONS {
         let (live, all) = versions(&service, &format!("{name}{function}")).await;
         assert_eq!((all.len(), live != "1"), (2, true), "{function}");
     }
+    let gone = service.owner().lambda.get_function().function_name(&notifier).send().await.unwrap_err();
+    assert_eq!(code(&gone), "ResourceNotFoundException");
+    assert_eq!(aws(&service, &alarms).await["MetricAlarms"], json!([]));
 }

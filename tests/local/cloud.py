@@ -19,7 +19,14 @@ from botocore.config import Config
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / "local"
 ACCOUNT, REGION = "123412341234", "eu-west-1"
-START_LIMIT, STOP_LIMIT, CALL_LIMIT = 60, 20, 30
+START_LIMIT, STOP_LIMIT, CALL_LIMIT, SCRIPT_LIMIT = 60, 20, 30, 120
+# init.sh without what it builds.
+SET_UP = """
+clear_failed_stack
+adopt
+remember_hashes $FOUND_HASHES
+apply_stack $(current_code)
+"""
 
 
 def interrupt(*_):
@@ -108,6 +115,25 @@ class Emulator:
             service, region_name=REGION, endpoint_url=endpoint or self.endpoint_of(service), aws_access_key_id=access[0],
             aws_secret_access_key=access[1], aws_session_token=access[2], config=Config(**settings),
         )
+
+
+def run_scripts(emulator, config, commands, first=None, credentials=None):
+    """Runs commands after the scripts' own, as the root user unless it says otherwise, with the programs of a folder first. Returns the exit
+    status, what was printed, and the complaint."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LATCHKEY_"))}
+    environment.update(
+        PATH=f"{first}:{programs()}" if first else programs(), LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=emulator.endpoint,
+        AWS_DEFAULT_REGION=REGION, **(credentials or {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}),
+    )
+    program = (
+        "set -euo pipefail\n. scripts/common.sh\n. scripts/adopt.sh\n"
+        # What builds the tools is no part of these tests.
+        f"build_latchkey() {{ :; }}\nbuild_tool() {{ :; }}\nCONFIG={config}\nprepare\n{commands}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SCRIPT_LIMIT, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 class AwsCli:

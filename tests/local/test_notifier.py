@@ -1,6 +1,7 @@
-"""The notifier and its invoker in two accounts of the emulator, set up by the stacks that an owner uses.
+"""The notifier and its invoker in two accounts of the emulator, and Latchkey with its alarms and their notifier, set up by the stacks
+and scripts that an owner uses.
 
-It takes the binaries of `cargo build --package notifier --package end-to-end`. Run with the Python of the virtual environment
+It takes the binaries of `cargo build --package notifier --package latchkey --package end-to-end`. Run with the Python of the virtual environment
 that local.sh makes:
 
     .local/venv/bin/python -m unittest discover -s tests/local -p test_notifier.py
@@ -10,7 +11,6 @@ import datetime
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,13 +28,26 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cloud import ACCOUNT, CALL_LIMIT, REGION, ROOT, CloudTest
+from cloud import ACCOUNT, CALL_LIMIT, REGION, ROOT, SET_UP, CloudTest, run_scripts
 
 BINARIES = Path(os.environ.get("NOTIFIER_BINARIES", ROOT / "target" / "debug"))
 # A has the notifier, B the invoker; C is nobody's.
 A, B, C = ACCOUNT, "222233334444", "333344445555"
 EXTERNAL_ID = "an-external-id-of-32-characters."
 FROM, OPS, OWNER = "alerts@example.com", "ops@example.com", "owner@example.com"
+# ALARM_EMAIL of Latchkey, which is in A. Its topic has two listeners: its own notifier, and the other stack's.
+NIGHT = "night@example.com"
+LATCHKEY = {
+    "AWS_ACCOUNT_ID": A, "REGION": REGION, "BUCKET": "latchkey-pages", "MAX_AGE": "10", "DDB_TABLE": "Users",
+    "IDENTITY_POOL_NAME": "latchkey", "DEVELOPER_PROVIDER_NAME": "login.example.com", "EXTERNAL_NAME": "Test",
+    "EMAIL_SOURCE": FROM, "ALARM_EMAIL": NIGHT,
+}
+# The functions themselves are not needed here: their metrics are given.
+WITH_NOTIFIER = SET_UP + """
+aws s3api put-object --bucket "$(of_stack CodeBucket)" --key notifier.zip --body "$ZIP" >/dev/null
+apply_stack $(current_code | grep -v ^Notifier) NotifierCode=notifier.zip
+echo "topics $(of_stack AlarmTopic) $(of_stack NotifierAlarmTopic)"
+"""
 INVOKER_ROLE = f"arn:aws:iam::{B}:role/notifier-invoker"
 # A window of a minute, and what the emulator takes to deliver a message.
 COUNT_LIMIT, STACK_LIMIT = 150, 90
@@ -86,7 +99,7 @@ class NotifierTest(CloudTest):
             cls.make_bucket(account, binary)
         ses = cls.client("ses", A)
         ses.verify_email_identity(EmailAddress=FROM)
-        cls.topic = cls.stack(A, "alarms", "latchkey-alarms.yaml", {"FunctionPrefix": "sampleAuth"})["TopicArn"]
+        cls.topic, cls.own_topic = cls.latchkey(cls.folder)
         direct, cls.direct = cls.role(B, "direct", "lambda:InvokeFunction")
         cls.notifier = cls.stack(A, "notifier", "notifier.yaml", {
             "CodeBucket": cls.buckets[A], "CodeObject": "notifier.zip", "InvokerRoleArn": INVOKER_ROLE,
@@ -98,6 +111,17 @@ class NotifierTest(CloudTest):
             "CodeBucket": cls.buckets[B], "CodeObject": "notifier-invoker.zip", "NotifierArn": cls.notifier["FunctionArn"],
             "NotifierRoleArn": cls.notifier["InvocationRoleArn"], "ExternalId": EXTERNAL_ID,
         })
+
+    @classmethod
+    def latchkey(cls, folder):
+        """Sets Latchkey up with its alarms; the topic of the alarms, and that of the notifier's own."""
+        config, archive = folder / "config.json", folder / "notifier.zip"
+        config.write_text(json.dumps(LATCHKEY))
+        archive.write_bytes(packed("notifier"))
+        status, printed, complaint = run_scripts(cls.emulator, config, f"ZIP={archive}\n{WITH_NOTIFIER}")
+        if status:
+            raise AssertionError(printed + complaint)
+        return printed.splitlines()[-1].split()[1:]
 
     @classmethod
     def client(cls, service, account=None, credentials=None, endpoint=None):
@@ -135,7 +159,7 @@ class NotifierTest(CloudTest):
         cloudformation.create_stack(
             StackName=name, TemplateBody=(ROOT / "stacks" / "notifier" / template).read_text(),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
         )
         limit = time.monotonic() + STACK_LIMIT
         while True:
@@ -334,33 +358,75 @@ class NotifierTest(CloudTest):
         finally:
             iam.update_assume_role_policy(RoleName="notifier-invoker", PolicyDocument=json.dumps(before))
 
-    def test_each_function_of_latchkey_has_an_alarm_on_faults_and_one_on_throttles(self):
-        names = re.findall(r'^name = "(\w)(\w*)"$', (ROOT / "stacks" / "functions.toml").read_text(), re.MULTILINE)
-        functions = [f"sampleAuth{first.upper()}{rest}" for first, rest in names]
-        alarms = {
-            (alarm["MetricName"], alarm["Dimensions"][0]["Value"])
-            for alarm in self.client("cloudwatch", A).describe_alarms(AlarmNamePrefix="sampleAuth")["MetricAlarms"]
-            if alarm["AlarmActions"] == [self.topic] and alarm["Namespace"] == "AWS/Lambda"
-        }
-        self.assertGreaterEqual(len(functions), 7)
-        self.assertEqual(alarms, {(metric, name) for name in functions for metric in ("Errors", "Throttles")})
+    def put_metric(self, namespace, name, value, **dimensions):
+        self.client("cloudwatch", A).put_metric_data(Namespace=namespace, MetricData=[{
+            "MetricName": name, "Value": value, "Dimensions": [{"Name": key, "Value": one} for key, one in dimensions.items()],
+        }])
 
-    def test_a_ringing_alarm_of_latchkey_ends_as_a_mail_and_five_hundred_alerts_in_a_minute_as_two(self):
+    def ringing(self):
+        alarms = self.client("cloudwatch", A).describe_alarms(AlarmNamePrefix="sampleAuth", StateValue="ALARM")["MetricAlarms"]
+        return {alarm["AlarmName"] for alarm in alarms if "Notifier" not in alarm["AlarmName"]}
+
+    def mails_of_latchkey(self, text):
+        return [mail for mail in self.mails(text) if mail["To"] == [NIGHT]]
+
+    def test_only_alarms_publish_to_latchkeys_topic_and_only_it_invokes_the_notifier(self):
+        _, stranger = self.role(B, "publisher", "sns:*")
+        publish = {"TopicArn": self.topic, "Message": "{}"}
+        self.refused(lambda: self.client("sns", credentials=stranger).publish(**publish), "AuthorizationError", "AccessDenied")
+        policy = self.client("sns", A).get_topic_attributes(TopicArn=self.topic)["Attributes"]["Policy"]
+        [statement] = json.loads(policy)["Statement"]
+        self.assertEqual(statement["Principal"], {"Service": "cloudwatch.amazonaws.com"})
+        alarms = f"arn:aws:cloudwatch:{REGION}:{A}:alarm:sampleAuth*"
+        self.assertEqual(statement["Condition"], {"StringEquals": {"aws:SourceAccount": A}, "ArnLike": {"aws:SourceArn": alarms}})
+        [permission] = json.loads(self.client("lambda", A).get_policy(FunctionName="sampleAuthNotifier")["Policy"])["Statement"]
+        self.assertEqual(permission["Principal"], {"Service": "sns.amazonaws.com"})
+        self.assertEqual(permission["Condition"], {"ArnLike": {"AWS:SourceArn": self.topic}})
+
+    def test_that_the_notifier_fails_is_told_by_a_topic_of_its_own(self):
+        sqs, sns = self.client("sqs", A), self.client("sns", A)
+        [operator] = sns.list_subscriptions_by_topic(TopicArn=self.own_topic)["Subscriptions"]
+        self.assertEqual((operator["Protocol"], operator["Endpoint"]), ("email", NIGHT))
+        queue = sqs.create_queue(QueueName="operator")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=self.own_topic, Protocol="sqs", Endpoint=arn)
+        self.put_metric("AWS/Lambda", "Errors", 1, FunctionName="sampleAuthNotifier")
+        # Asking for the alarms has the emulator look at them.
+        self.client("cloudwatch", A).describe_alarms()
+        messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages", [])
+        self.assertEqual(len(messages), 1)
+        self.assertIn("Its log group /aws/lambda/sampleAuthNotifier names the fault", messages[0]["Body"])
+        self.assertEqual(self.mails("NotifierFaults"), [])
+
+    def test_ringing_alarms_of_latchkey_end_as_mails_and_five_hundred_alerts_in_a_minute_as_two(self):
         self.wait_for_a_new_window()
         windows_before, mails_before = set(self.ledger()), len(self.mails("[test]"))
-        cloudwatch = self.client("cloudwatch", A)
-        cloudwatch.put_metric_data(Namespace="Latchkey/sampleAuth", MetricData=[{
-            "MetricName": "Calls", "Value": 3, "Unit": "Count",
-            "Dimensions": [{"Name": "Operation", "Value": "mail"}, {"Name": "Outcome", "Value": "undelivered"}],
-        }])
-        [mail] = self.wait_for_mail("sampleAuth-undelivered rings")
-        for part in ("Latchkey gave up mails", "Latchkey/sampleAuth Calls", "Operation=mail, Outcome=undelivered"):
+        self.put_metric("AWS/Lambda", "Errors", 2, FunctionName="sampleAuthVerifyUser")
+        self.put_metric("AWS/Lambda", "Errors", 3, FunctionName="sampleAuthLogin")
+        self.wait_for_mail("sampleAuthLogin-faults is in alarm")
+        # That function's, and no other's.
+        self.assertEqual(self.ringing(), {"sampleAuthLogin-faults"})
+        [mail] = self.mails_of_latchkey("sampleAuthLogin-faults is in alarm")
+        self.assertEqual((mail["Subject"], mail["Source"]), ("[critical] sampleAuthLogin-faults is in alarm", FROM))
+        console = f"https://{REGION}.console.aws.amazon.com"
+        for part in (
+            "People may be unable to log in.", "./audit.sh --since 1h\n", "/aws/lambda/sampleAuthLogin",
+            "Threshold Crossed", "FunctionName=sampleAuthLogin", f"{console}/cloudwatch/home?region={REGION}#alarmsV2:alarm/sampleAuthLogin-faults",
+            f"{console}/lambda/home?region={REGION}#/functions/sampleAuthLogin?tab=monitoring",
+        ):
             self.assertIn(part, mail["BodyText"])
-            self.assertIn(part, mail["BodyHtml"])
+            self.assertIn(part.strip(), mail["BodyHtml"])
+        if folder := os.environ.get("ALARM_MAIL"):
+            Path(folder, "alarm.html").write_text(mail["BodyHtml"])
+        # Within the same minute: counted by both notifiers, and named in the mail with the count.
+        self.put_metric("Latchkey/sampleAuth", "Calls", 1, Operation="mail", Outcome="undelivered")
 
         function = self.client("lambda", A)
         with ThreadPoolExecutor(16) as threads:
-            answers = list(threads.map(lambda n: self.invoke(function, "notifier", self.alert(f"storm-{n}")), range(499)))
+            answers = list(threads.map(lambda n: self.invoke(function, "notifier", self.alert(f"storm-{n}")), range(498)))
         self.assertEqual([answer for answer, error in answers if error], [])
         self.assertEqual({answer["reason"] for answer, _ in answers if not answer["sent"]}, {"too_many"})
         # A machine that takes more than a minute for the calls has more than one window, each with two mails.
@@ -376,6 +442,8 @@ class NotifierTest(CloudTest):
         self.assertEqual(expected, 2 * len(windows))
         for item in windows:
             self.assertEqual(len(self.mails(f"{item['alerts'] - 1} more alerts within a minute")), 1)
+        [count] = self.mails_of_latchkey("1 more alert within a minute")
+        self.assertIn("- sampleAuthMail-undelivered is in alarm", count["BodyText"])
 
 
 if __name__ == "__main__":

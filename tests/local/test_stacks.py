@@ -6,18 +6,16 @@ The functions of the scripts are called one by one, so nothing is built: target/
 """
 
 import json
-import os
 import shutil
-import subprocess
+import re
 import time
 import unittest
 import urllib.request
 
 from botocore.exceptions import ClientError
 
-from cloud import ACCOUNT, REGION, ROOT, CloudTest, programs
+from cloud import ACCOUNT, REGION, SCRIPT_LIMIT, SET_UP, CloudTest, programs, run_scripts
 
-SCRIPT_LIMIT = 120
 # One table, and nothing else that a rollback could leave.
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
@@ -52,24 +50,9 @@ class ScriptTest(CloudTest):
         }
 
     def script(self, commands, first=None):
-        """Runs commands after the scripts' own; the exit status, what was printed, and the complaint."""
         config = self.folder / f"{self.name}.json"
         config.write_text(json.dumps(self.settings))
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LATCHKEY_"))}
-        path = programs()
-        environment.update(
-            PATH=f"{first}:{path}" if first else path, LATCHKEY_BUILD="host", AWS_ENDPOINT_URL=self.emulator.endpoint,
-            AWS_DEFAULT_REGION=REGION, **self.credentials,
-        )
-        program = (
-            "set -euo pipefail\n. scripts/common.sh\n. scripts/adopt.sh\n"
-            # What builds the tools is no part of these tests.
-            f"build_latchkey() {{ :; }}\nbuild_tool() {{ :; }}\nCONFIG={config}\nprepare\n{commands}"
-        )
-        done = subprocess.run(
-            ["bash", "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SCRIPT_LIMIT, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
+        return run_scripts(self.emulator, config, commands, first, self.credentials)
 
     def succeed(self, commands, **options):
         status, printed, complaint = self.script(commands, **options)
@@ -213,15 +196,6 @@ class Values(ScriptTest):
         program.chmod(0o700)
         printed = self.succeed('look aws sts get-caller-identity --query Account --output text; echo "[$FOUND]"', first=folder)
         self.assertEqual(printed, f"[{ACCOUNT}]\n")
-
-
-# init.sh without what it builds.
-SET_UP = """
-clear_failed_stack
-adopt
-remember_hashes $FOUND_HASHES
-apply_stack $(current_code)
-"""
 
 
 class PublicAccess(ScriptTest):
@@ -394,6 +368,96 @@ class IdentityPools(ScriptTest):
             # The emulator keeps tags that a creation names out of what the tagging API lists.
             self.emulator.client("cognito-identity").tag_resource(ResourceArn=arn, Tags={"latchkey:stack": self.name})
         self.assertIn("name the one with your users as IDENTITY_POOL_ID", self.refuse("adopt"))
+
+
+class Alarms(ScriptTest):
+    """The setting ALARM_EMAIL."""
+
+    def resources(self):
+        listed = self.stacks.list_stack_resources(StackName=self.name)["StackResourceSummaries"]
+        return {one["LogicalResourceId"] for one in listed if not one["ResourceStatus"].startswith("DELETE_")}
+
+    def alarms(self):
+        listed = self.emulator.client("cloudwatch").describe_alarms(AlarmNamePrefix=self.name)["MetricAlarms"]
+        return {alarm["AlarmName"] for alarm in listed}
+
+    def test_the_setting_brings_alarms_in_and_takes_all_of_it_out_again(self):
+        self.settings["ALARM_EMAIL"] = f"night@{self.name}.example.com, day@{self.name}.example.com"
+        self.succeed(SET_UP)
+        self.assertLessEqual({"Alarms", "LoginFaults", "MailDelayed", "NotifierRole", "NotifierOwnAlarms"}, self.resources())
+        self.assertLessEqual({f"{self.name}Login-faults", f"{self.name}Mail-undelivered"}, self.alarms())
+        topic = self.succeed("settle; of_stack NotifierAlarmTopic").strip()
+        [operator] = self.emulator.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        self.assertEqual(operator["Endpoint"], f"night@{self.name}.example.com")
+        del self.settings["ALARM_EMAIL"]
+        self.assertIn(f"stack {self.name}: done", self.succeed(SET_UP))
+        left = {one for one in self.resources() if re.match("Alarms|Notifier|Mail(Delayed|Undelivered)$|.*(Faults|Throttles)$", one)}
+        self.assertEqual((left, self.alarms()), (set(), set()))
+        groups = self.emulator.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.name}Notifier")["logGroups"]
+        topics = [one for one in self.emulator.client("sns").list_topics()["Topics"] if f":{self.name}-" in one["TopicArn"]]
+        tables = [one for one in self.emulator.client("dynamodb").list_tables()["TableNames"] if one.startswith(f"{self.name}-")]
+        queues = self.emulator.client("sqs").list_queues(QueueNamePrefix=self.name).get("QueueUrls", [])
+        self.assertEqual((groups, topics, tables, queues), ([], [], [], []))
+
+    def test_an_address_that_is_none_is_refused_by_its_key_before_anything_is_made(self):
+        self.settings["ALARM_EMAIL"] = "night"
+        complaint = self.refuse(SET_UP)
+        self.assertIn("ALARM_EMAIL: should be the address", complaint)
+        self.assertEqual(self.status(), "NONE")
+
+    def check(self, confirmed=True):
+        """What check_alarm_mail says, with a subscription of the first address in this state."""
+        folder = self.folder / f"cli-{confirmed}"
+        folder.mkdir(exist_ok=True)
+        state = "arn:aws:sns:::topic:confirmed" if confirmed else "PendingConfirmation"
+        # The emulator confirms subscriptions by itself.
+        (folder / "aws").write_text(
+            "#!/usr/bin/env bash\n"
+            f'case "$1 $2" in "sns list-subscriptions-by-topic") echo {state} ;; *) exec {shutil.which("aws", path=programs())} "$@" ;; esac\n'
+        )
+        (folder / "aws").chmod(0o700)
+        return self.succeed("check_alarm_mail", first=folder)
+
+    def sandbox(self, enabled):
+        self.emulator.client("sesv2").put_account_details(
+            MailType="TRANSACTIONAL", WebsiteURL="http://localhost", ProductionAccessEnabled=not enabled
+        )
+
+    def mails_to(self, address):
+        with urllib.request.urlopen(f"{self.emulator.endpoint}/_ministack/ses/messages", timeout=30) as answer:
+            return sum(address in mail["To"] for mail in json.load(answer)["messages"].get(ACCOUNT, []))
+
+    def test_in_the_sandbox_each_address_that_is_not_verified_is_named_and_gets_a_link(self):
+        new, waiting, verified = (f"{who}@{self.name}.example.com" for who in ("new+pending", "waiting+pending", "verified"))
+        ses = self.emulator.client("ses")
+        for address in (waiting, verified):
+            ses.verify_email_identity(EmailAddress=address)
+        self.settings["ALARM_EMAIL"] = f"{new.title()},{waiting}, {verified}"
+        self.assertEqual(self.check(), "")
+        self.sandbox(True)
+        self.addCleanup(self.sandbox, False)
+        before = [self.mails_to(address) for address in (new, waiting, verified)]
+        said = self.check().splitlines()
+        self.assertEqual(len(said), 2, said)
+        self.assertIn(f"alarms: {new} gets none yet", said[0])
+        self.assertIn("AWS sends it a link to open", said[0])
+        self.assertIn(f"alarms: {waiting} gets none yet", said[1])
+        self.assertIn("open the link in the mail that AWS sent to it", said[1])
+        self.assertEqual([self.mails_to(address) for address in (new, waiting, verified)], [before[0] + 1, *before[1:]])
+        # Asked once, it waits.
+        self.assertNotIn("AWS sends it a link", self.check())
+
+    def test_whoever_has_not_confirmed_to_hear_of_the_notifiers_own_failures_is_told_to(self):
+        self.settings["ALARM_EMAIL"] = "o'brien@example.com,day@example.com"
+        self.assertIn("alarms: o'brien@example.com does not hear of it yet if mailing alarms fails", self.check(confirmed=False))
+        self.assertEqual(self.check(), "")
+        # One that nobody confirmed is gone after a while, and is asked for again.
+        topic = self.emulator.client("sns").create_topic(Name=self.name)["TopicArn"]
+        said = self.succeed(f'of_stack() {{ echo {topic}; }}; check_alarm_mail')
+        self.assertIn("does not hear of it yet", said)
+        [subscription] = self.emulator.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        self.assertEqual((subscription["Protocol"], subscription["Endpoint"]), ("email", "o'brien@example.com"))
+        self.assertEqual(self.succeed(f'of_stack() {{ echo {topic}; }}; check_alarm_mail'), "")
 
 
 class NothingToChange(ScriptTest):

@@ -72,6 +72,17 @@ pub struct Alert {
     pub to: Option<Vec<Email>>,
     /// What makes it the same alert when it comes again.
     pub id: String,
+    /// Pages to open. The notifier makes them itself, out of an alarm; an event cannot give any.
+    pub links: Vec<Link>,
+}
+
+/// A page to open, for people who read an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What it shows.
+    pub name: &'static str,
+    /// Its address.
+    pub url: String,
 }
 
 /// Why an event is no alert. It quotes no value; of an unknown field it gives the name.
@@ -163,6 +174,7 @@ impl Alert {
                 .map(|list| recipients(list).ok_or(field("to", "a list of 1 to 50 addresses")))
                 .transpose()?,
             id: id(object).ok_or(field("id", "one line of 1 to 256 characters"))?,
+            links: Vec::new(),
         })
     }
 }

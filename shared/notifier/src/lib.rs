@@ -22,7 +22,7 @@ pub mod memory;
 pub mod message;
 pub mod notify;
 
-pub use alert::{Alert, InvalidAlert, Severity};
+pub use alert::{Alert, InvalidAlert, Link, Severity};
 pub use limits::{Ledger, Limits, Storm, Window};
 pub use message::Message;
 pub use notify::{Answer, Mailer, Notifier, NotifyFault, Queue, Reason, SendFault, Stage};

@@ -3,7 +3,7 @@
 //! Everything that comes from an event is escaped, and nothing of it becomes a header but the subject, which has one line. The HTML
 //! has no images, scripts or outside resources, and one column: it reads the same on a phone.
 
-use crate::alert::{Alert, InvalidAlert, Severity};
+use crate::alert::{Alert, InvalidAlert, Link, Severity};
 use crate::limits::Storm;
 use latchkey_auth::{Email, Timestamp};
 use std::fmt::Write;
@@ -24,6 +24,14 @@ pub struct Message {
     pub html: String,
 }
 
+/// What a mail says before its facts.
+struct Body<'a> {
+    severity: Severity,
+    title: &'a str,
+    text: &'a str,
+    links: &'a [Link],
+}
+
 /// Writes the mails of one notifier.
 #[derive(Clone, Debug)]
 pub struct Writer {
@@ -40,14 +48,12 @@ impl Writer {
     /// The mail of an alert. `note` is a sentence of the notifier's own at its end.
     #[must_use]
     pub fn alert(&self, alert: &Alert, to: Vec<Email>, note: Option<&str>) -> Message {
-        let mut facts = vec![
-            ("Severity".to_owned(), alert.severity.as_str().to_owned()),
-            ("Time".to_owned(), alert.time.to_string()),
-            ("Source".to_owned(), alert.source.clone()),
-        ];
+        let mut facts = vec![("Time".to_owned(), alert.time.to_string())];
         facts.extend(alert.fields.clone());
-        facts.push(("ID".to_owned(), alert.id.clone()));
-        self.write(to, alert.severity, &alert.title, &alert.text, &facts, note)
+        // The longest, and what people need least.
+        facts.extend([("Source".to_owned(), alert.source.clone()), ("ID".to_owned(), alert.id.clone())]);
+        let body = Body { severity: alert.severity, title: &alert.title, text: &alert.text, links: &alert.links };
+        self.write(to, &body, &facts, note)
     }
 
     /// The mail that says how many alerts came after the first ones of a window.
@@ -77,7 +83,7 @@ impl Writer {
         for severity in Severity::ALL.into_iter().rev() {
             facts.push((format!("Alerts: {}", severity.as_str()), storm.of(severity).to_string()));
         }
-        self.write(to, severity, &title, &text, &facts, note)
+        self.write(to, &Body { severity, title: &title, text: &text, links: &[] }, &facts, note)
     }
 
     /// The mail that says that an event could not be made a notification, without what the event says.
@@ -99,24 +105,32 @@ impl Writer {
             ("Source".to_owned(), source.map_or_else(|| unknown.clone(), str::to_owned)),
             ("ID".to_owned(), id.map_or(unknown, str::to_owned)),
         ];
-        self.write(to, Severity::Warning, "A notification could not be made", &text, &facts, None)
+        let title = "A notification could not be made";
+        self.write(to, &Body { severity: Severity::Warning, title, text: &text, links: &[] }, &facts, None)
     }
 
-    fn write(
-        &self,
-        to: Vec<Email>,
-        severity: Severity,
-        title: &str,
-        body: &str,
-        facts: &[(String, String)],
-        note: Option<&str>,
-    ) -> Message {
+    fn write(&self, to: Vec<Email>, body: &Body<'_>, facts: &[(String, String)], note: Option<&str>) -> Message {
+        let Body { severity, title, text: body, links } = *body;
         let subject = [self.prefix.as_str(), &format!("[{}]", severity.as_str()), title].join(" ");
         let subject = shortened(subject.trim(), LONGEST_SUBJECT);
-        let mut text = format!("{title}\n\n{body}\n\n");
+        let mut text = format!("{}: {title}\n\n{body}\n\n", severity.as_str());
+        let paragraphs: String = body.split("\n\n").map(|part| format!("<p>{}</p>\n", escape_lines(part))).collect();
+        let mut pages = String::new();
+        for Link { name, url } in links {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name}: {url}");
+            let _ = writeln!(
+                pages,
+                "<p><a href=\"{}\" style=\"display:block;padding:.75em 1em;border:1px solid #1f5fa8;border-radius:.5em;color:#1f5fa8;font-weight:bold;text-decoration:none;text-align:center\">{} in the AWS console</a></p>",
+                escape(url),
+                escape(name)
+            );
+        }
+        if !links.is_empty() {
+            text.push('\n');
+        }
         let mut rows = String::new();
         for (name, value) in facts {
-            // Writing to a string does not fail.
             let _ = writeln!(text, "{name}: {value}");
             let _ = writeln!(
                 rows,
@@ -141,8 +155,7 @@ impl Writer {
              <div style=\"max-width:36em;overflow-wrap:anywhere;word-break:break-word\">\n\
              <p style=\"margin:0;color:{color};font-weight:bold;text-transform:uppercase\">{word}</p>\n\
              <h1 style=\"margin:.25em 0 .5em;font-size:1.375em;line-height:1.25\">{title}</h1>\n\
-             <p>{}</p>\n<dl>\n{rows}</dl>\n{}</div>\n</body>\n</html>\n",
-            escape_lines(body),
+             {paragraphs}{pages}<dl>\n{rows}</dl>\n{}</div>\n</body>\n</html>\n",
             note.unwrap_or_default()
         );
         Message { to, subject, text, html }
@@ -192,6 +205,7 @@ mod tests {
             fields: BTreeMap::from([(name.to_owned(), value.to_owned())]),
             to: None,
             id: "id".to_owned(),
+            links: Vec::new(),
         }
     }
 
@@ -215,6 +229,17 @@ mod tests {
             assert!(mail.text.contains(part) && mail.html.contains(part), "{part}");
         }
         assert!(mail.html.contains("line 1<br>\nline 2"));
+    }
+
+    #[test]
+    fn a_page_to_open_is_a_link_and_its_address_is_in_the_text() {
+        let mut alarm = alert("Down", "first\n\nsecond", "n", "v");
+        alarm.links = vec![Link { name: "Alarm", url: "https://example.com/?a=1&b=\"2".to_owned() }];
+        let mail = mail(&alarm);
+        assert!(mail.text.contains("second\n\nAlarm: https://example.com/?a=1&b=\"2\n\nTime: "), "{}", mail.text);
+        assert!(
+            mail.html.contains("<p>first</p>\n<p>second</p>\n<p><a href=\"https://example.com/?a=1&amp;b=&quot;2\"")
+        );
     }
 
     #[test]

@@ -126,6 +126,8 @@ pub enum Reason {
     TooMany,
     /// The ID was mailed or counted within the last hour, or is being mailed now.
     Duplicate,
+    /// An alarm is OK that was not ringing.
+    NothingToTell,
 }
 
 impl Reason {
@@ -137,6 +139,7 @@ impl Reason {
             Self::RecipientNotAllowed => "recipient_not_allowed",
             Self::TooMany => "too_many",
             Self::Duplicate => "duplicate",
+            Self::NothingToTell => "nothing_to_tell",
         }
     }
 }
@@ -254,7 +257,11 @@ impl<L: Ledger, M: Mailer, Q: Queue> Notifier<L, M, Q> {
             };
         }
         match alarm::from_sns(record, &self.settings.topics) {
-            Ok(alert) => self.alert(&alert, call).await,
+            Ok(Some(alert)) => self.alert(&alert, call).await,
+            Ok(None) => Ok(Answer::not_sent(
+                Reason::NothingToTell,
+                "The alarm is OK, and there was nothing before that is over now.",
+            )),
             Err(reason) => self.unusable(&reason, &Map::new(), &record.to_string(), call).await,
         }
     }

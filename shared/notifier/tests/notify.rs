@@ -327,16 +327,31 @@ fn without_the_ledger_nothing_is_mailed() {
     assert!(world.sent().is_empty());
 }
 
+/// An event of SNS with an alarm that changes its state.
+fn alarm(before: &str, now: &str) -> Value {
+    let message = json!({
+        "AlarmName": "login-faults", "OldStateValue": before, "NewStateValue": now,
+        "StateChangeTime": "2026-09-21T14:13:20.123+0000", "NewStateReason": "7 > 5",
+        "AlarmArn": "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:login-faults",
+    });
+    let record = json!({ "EventSource": "aws:sns", "Sns": { "TopicArn": TOPIC, "Message": message.to_string() } });
+    json!({ "Records": [record] })
+}
+
+#[test]
+fn a_new_alarm_that_is_ok_is_not_mailed_and_one_that_is_over_is() {
+    let world = World::default();
+    assert_eq!(reason(world.notify(&alarm("INSUFFICIENT_DATA", "OK"), NOW, "a")), Some(Reason::NothingToTell));
+    assert!(world.sent().is_empty());
+    assert_eq!(reason(world.notify(&alarm("ALARM", "OK"), NOW.plus(1), "b")), None);
+    assert_eq!(world.sent()[0].subject, "[prod] [info] login-faults is OK again");
+}
+
 #[test]
 fn an_alarm_from_the_topic_is_mailed_and_its_redelivery_is_not() {
     let world = World::default();
-    let message = json!({
-        "AlarmName": "login-faults", "NewStateValue": "ALARM", "StateChangeTime": "2026-09-21T14:13:20.123+0000",
-        "AlarmArn": "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:login-faults", "NewStateReason": "7 > 5",
-    });
-    let record = json!({ "EventSource": "aws:sns", "Sns": { "TopicArn": TOPIC, "Message": message.to_string() } });
-    let event = json!({ "Records": [record] });
+    let event = alarm("INSUFFICIENT_DATA", "ALARM");
     assert_eq!(reason(world.notify(&event, NOW, "a")), None);
-    assert_eq!(world.sent()[0].subject, "[prod] [critical] login-faults rings");
+    assert_eq!(world.sent()[0].subject, "[prod] [critical] login-faults is in alarm");
     assert_eq!(reason(world.notify(&event, NOW.plus(30), "b")), Some(Reason::Duplicate));
 }

@@ -3,6 +3,7 @@
 use crate::effective;
 use crate::regions;
 use crate::settings::SCHEMA;
+use latchkey_auth::Email;
 use serde_json::{Map, Value};
 
 /// A key of the configuration and what its value should be. The value itself is never repeated.
@@ -54,6 +55,7 @@ pub fn check(text: &str) -> Result<Map<String, Value>, Vec<Problem>> {
         problems.extend(region(object));
         problems.extend(bucket(object));
         problems.extend(table(object));
+        problems.extend(alarms(object));
     }
     problems.sort();
     problems.dedup();
@@ -83,6 +85,19 @@ fn table(config: &Map<String, Value>) -> Option<Problem> {
     })
 }
 
+/// What is wrong with the addresses of alarms: the notifier starts with none that its parser does not take, which would be found out
+/// when something else fails.
+fn alarms(config: &Map<String, Value>) -> Vec<Problem> {
+    let in_force = effective(config);
+    let value = |key: &str| in_force.iter().find(|(known, _)| *known == key).map_or("", |(_, value)| value);
+    if value("ALARM_EMAIL").is_empty() {
+        return Vec::new();
+    }
+    let is_wrong = |key: &&str| value(key).split(',').any(|address| Email::parse(address).is_err());
+    let problem = |key| Problem::new(key, "has an address that no mail can reach");
+    ["ALARM_EMAIL", "EMAIL_SOURCE"].into_iter().filter(is_wrong).map(problem).collect()
+}
+
 /// The longest name of a bucket. It is one label of a host name.
 const BUCKET_CHARS: usize = 63;
 
@@ -110,7 +125,7 @@ fn bucket(config: &Map<String, Value>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::functions;
+    use crate::{Function, NOTIFIER, TRIGGER, functions};
     use serde_json::json;
 
     fn sample() -> Value {
@@ -249,14 +264,46 @@ mod tests {
     }
 
     #[test]
+    fn alarms_go_to_addresses_and_to_nothing_else() {
+        let ten = ["ops@example.com"; 10].join(",");
+        for (value, fits) in [
+            ("", true),
+            ("ops@example.com", true),
+            ("Ops+night@Example.com, owner@example.org", true),
+            (&*ten, true),
+            (&*format!("{ten},ops@example.com"), false),
+            ("ops", false),
+            ("ops@example", false),
+            ("ops@example.com,", false),
+            ("ops@example.com;owner@example.org", false),
+            ("ops@example.com owner@example.org", false),
+            (" ops@example.com", false),
+            ("ops..night@example.com", false),
+            ("ops@-example.com", false),
+            ("j\u{f6}rg@example.com", false),
+        ] {
+            let mut config = sample();
+            config["ALARM_EMAIL"] = json!(value);
+            let expected: &[&str] = if fits { &[] } else { &["ALARM_EMAIL"] };
+            assert_eq!(wrong(&config), expected, "{value}");
+        }
+        // The notifier sends from the service's address.
+        let mut config = sample();
+        config["EMAIL_SOURCE"] = json!("a..b@example.com");
+        assert_eq!(wrong(&config), Vec::<String>::new());
+        config["ALARM_EMAIL"] = json!("ops@example.com");
+        assert_eq!(wrong(&config), ["EMAIL_SOURCE"]);
+    }
+
+    #[test]
     fn every_name_that_is_made_of_a_setting_is_within_the_limit_of_its_service() {
         let mut config = sample();
         config["BUCKET"] = json!("pages");
         config["FUNCTION_PREFIX"] = json!("a".repeat(40));
         assert_eq!(wrong(&config), Vec::<String>::new());
-        for function in functions() {
-            // Lambda's limit; a log group's is 512, and a stack's 128.
-            assert!(40 + function.resource().len() <= 64, "{}", function.name);
+        for name in functions().iter().map(Function::resource).chain([TRIGGER.0.to_owned(), NOTIFIER.0.to_owned()]) {
+            // Lambda's limit; a log group's is 512, an alarm's 255, and a stack's 128.
+            assert!(40 + name.len() <= 64, "{name}");
         }
         config["FUNCTION_PREFIX"] = json!("a".repeat(41));
         assert_eq!(wrong(&config), ["FUNCTION_PREFIX"]);

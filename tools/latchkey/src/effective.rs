@@ -32,6 +32,12 @@ fn value(config: &Map<String, Value>, setting: &Setting) -> String {
     if setting.key == "BUCKET" { value.to_lowercase() } else { value }
 }
 
+/// Returns true if alarms are mailed, which takes a function more.
+#[must_use]
+pub fn has_alarms(config: &Map<String, Value>) -> bool {
+    effective(config).iter().any(|(key, value)| *key == "ALARM_EMAIL" && !value.is_empty())
+}
+
 /// The settings as assignments that a POSIX shell evaluates to exactly these values.
 #[must_use]
 pub fn shell(settings: &[(&str, String)]) -> String {

@@ -20,6 +20,8 @@ pub struct Function {
     pub memory: u32,
     /// Seconds.
     pub timeout: u32,
+    /// What people notice when it fails: one sentence.
+    pub failing: String,
     /// The keys that it gets beside the audit trail's, which every function has.
     #[serde(default)]
     pub keys: Vec<KeyKind>,
@@ -50,6 +52,9 @@ impl Default for Trial {
 
 /// The function that tries new versions: its name in the stack, and its package in `providers/`.
 pub const TRIGGER: (&str, &str) = ("Trigger", "lambda-trigger");
+
+/// The function that mails alarms, if the owner asks for that: its name in the stack, and its package in `tools/`.
+pub const NOTIFIER: (&str, &str) = ("Notifier", "notifier");
 
 /// A kind of identity of the pool.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -213,6 +218,16 @@ mod tests {
         for Function { name, memory, timeout, .. } in functions() {
             assert!((128..=10_240).contains(memory), "{name}: {memory} MB");
             assert!((1..=900).contains(timeout), "{name}: {timeout} s");
+        }
+    }
+
+    #[test]
+    fn every_function_says_what_people_notice_when_it_fails() {
+        for Function { name, failing, .. } in functions() {
+            assert!(
+                failing.len() > 10 && failing.ends_with('.') && !failing.contains(['\n', '$']),
+                "{name}: {failing}"
+            );
         }
     }
 }

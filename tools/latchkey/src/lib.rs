@@ -17,14 +17,14 @@ mod template;
 mod write;
 
 pub use check::{Problem, check};
-pub use effective::{effective, shell};
+pub use effective::{effective, has_alarms, shell};
 pub use former::{Deployed, former};
-pub use functions::{Caller, Function, KeyKind, TRIGGER, Trial, functions};
+pub use functions::{Caller, Function, KeyKind, NOTIFIER, TRIGGER, Trial, functions};
 pub use guard::{Case, guard};
 pub use latchkey_guard::Date;
 pub use parameters::parameters;
 pub use settings::{Setting, settings};
 pub use site::site;
 pub use table::with_table;
-pub use template::{bootstrap, template};
+pub use template::{bootstrap, notifier, template};
 pub use write::write;

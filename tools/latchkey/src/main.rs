@@ -4,7 +4,7 @@
 //! - `shell FILE`: the same check, and then the values in force as assignments for a shell
 //! - `write FILE KEY=VALUE…`: sets keys and leaves the rest of the file as it is
 //! - `site FILE WEB OUT [ENDPOINT]`: makes the pages as they are served
-//! - `functions`: a line for each function: its name in the stack and its package
+//! - `functions FILE`: a line for each function that the configuration asks for: its name in the stack and its package
 //! - `parameters FILE TEMPLATE KEY[=VALUE|@FILE]…`: the stack's parameters as JSON; `KEY` alone keeps the stack's value, and
 //!   `KEY@FILE` takes it from a file, so that a secret is no argument
 //! - `ring first`, `ring begin FILE`, `ring complete FILE`, `ring drop FILE`: the next keys of a ring, with random bytes from
@@ -15,7 +15,7 @@
 //! - `guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE]`: judges a template, a change
 //!   set or both by the rules of `shared/guard`, with the exceptions that belong to the template and with the owner's own file
 //! - `bootstrap`: prints the template that a stack is created from
-//! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
+//! - `generate`: makes `template.yaml`, the notifier's template and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
 
 use latchkey::{Date, KeyKind, ring};
@@ -27,7 +27,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=VALUE..., \
-    latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
+    latchkey site FILE WEB OUT [ENDPOINT], latchkey functions FILE, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
     latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE], \
     latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         ["write", file, pairs @ ..] => write(file, pairs),
         ["site", file, web, out] => site(file, web, out, None),
         ["site", file, web, out, endpoint] => site(file, web, out, Some(endpoint)),
-        ["functions"] => functions(),
+        ["functions", file] => functions(file),
         ["parameters", file, template, given @ ..] => parameters(file, template, given),
         ["ring", step, files @ ..] => keys(step, files),
         ["readers", kind] => readers(kind),
@@ -96,11 +96,12 @@ fn site(file: &str, web: &str, out: &str, endpoint: Option<&str>) -> Result<(), 
         .map_err(|error| vec![format!("{out}: cannot be made from {web}: {error}")])
 }
 
-fn functions() -> Result<(), Lines> {
+fn functions(file: &str) -> Result<(), Lines> {
+    let has_alarms = latchkey::has_alarms(&check_quietly(file)?);
     let lines =
         latchkey::functions().iter().map(|function| format!("{} {}\n", function.resource(), function.package()));
-    let (name, package) = latchkey::TRIGGER;
-    let lines = lines.chain([format!("{name} {package}\n")]);
+    let others = [Some(latchkey::TRIGGER), has_alarms.then_some(latchkey::NOTIFIER)];
+    let lines = lines.chain(others.into_iter().flatten().map(|(name, package)| format!("{name} {package}\n")));
     print(&lines.collect::<String>())
 }
 
@@ -184,7 +185,8 @@ fn generate() -> Result<(), Lines> {
     const PAGE: &str = "docs/settings.md";
     let page =
         latchkey::with_table(&read(PAGE)?).ok_or_else(|| vec![format!("{PAGE}: the table's markers are missing")])?;
-    for (file, content) in [("template.yaml", latchkey::template()), (PAGE, page)] {
+    let notifier = ("stacks/notifier/notifier.yaml", latchkey::notifier());
+    for (file, content) in [("template.yaml", latchkey::template()), notifier, (PAGE, page)] {
         std::fs::write(file, content).map_err(|error| vec![format!("{file}: cannot be written: {error}")])?;
     }
     Ok(())

@@ -3,20 +3,27 @@
 //! The parts are templates as they are written by hand. A line `#{name}` in them stands for a list that is inserted there, at
 //! the same indentation, and `{{name}}` for a word of the function at hand. Nothing is parsed, so comments survive.
 
-use crate::functions::{Caller, Function, KeyKind, TRIGGER, functions};
+use crate::functions::{Caller, Function, KeyKind, NOTIFIER, TRIGGER, functions};
 use crate::settings::{Allowed, Setting, settings};
 use std::fmt::Write;
 
 const SERVICE: &str = include_str!("../../../stacks/service.yaml");
 const BOOTSTRAP: &str = include_str!("../../../stacks/bootstrap.yaml");
 const STATEMENTS: &str = include_str!("../../../stacks/statements.yaml");
+const ALARMS: &str = include_str!("../../../stacks/parts/alarms.yaml");
 const CALL: &str = include_str!("../../../stacks/parts/call.yaml");
 const EVENTS: &str = include_str!("../../../stacks/parts/events.yaml");
 const CODE_BUCKET: &str = include_str!("../../../stacks/parts/code-bucket.yaml");
 const CODE_PARAMETER: &str = include_str!("../../../stacks/parts/code-parameter.yaml");
 const FUNCTION: &str = include_str!("../../../stacks/parts/function.yaml");
+const NOTIFIER_ALONE: &str = include_str!("../../../stacks/parts/notifier-alone.yaml");
+const NOTIFIER_OF_LATCHKEY: &str = include_str!("../../../stacks/parts/notifier-of-latchkey.yaml");
+const NOTIFIER_PART: &str = include_str!("../../../stacks/parts/notifier.yaml");
+const NOTIFIER_STACK: &str = include_str!("../../../stacks/parts/notifier-stack.yaml");
 const TRIGGER_PART: &str = include_str!("../../../stacks/parts/trigger.yaml");
 const CODE_CONDITION: &str = "{{Name}}HasCode: !Not [!Equals [!Ref {{Name}}Code, \"\"]]\n";
+const NOTIFIER_CONDITION: &str =
+    "{{Name}}HasCode: !And [!Condition HasAlarms, !Not [!Equals [!Ref {{Name}}Code, \"\"]]]\n";
 const TRIAL_CONDITION: &str = "{{Name}}IsTried: !And [!Condition {{Name}}HasCode, !Condition TriggerHasCode]\n";
 
 /// Seconds: the trigger's time limit, above that of every function that it waits for.
@@ -34,6 +41,12 @@ const HEAD: &str = "\
 
 ";
 
+const NOTIFIER_HEAD: &str = "\
+# Generated from stacks/parts/. Change that, then run
+#     cargo run --package latchkey -- generate
+
+";
+
 /// The template of the whole service.
 #[must_use]
 pub fn template() -> String {
@@ -46,8 +59,14 @@ pub fn template() -> String {
         SERVICE,
         &[
             ("settings", settings().iter().filter_map(parameter).collect()),
-            ("code-parameters", each(CODE_PARAMETER) + &trigger_words(CODE_PARAMETER)),
-            ("code-conditions", each(CODE_CONDITION) + &trigger_words(CODE_CONDITION)),
+            (
+                "code-parameters",
+                each(CODE_PARAMETER) + &trigger_words(CODE_PARAMETER) + &notifier_words(CODE_PARAMETER),
+            ),
+            (
+                "code-conditions",
+                each(CODE_CONDITION) + &trigger_words(CODE_CONDITION) + &notifier_words(NOTIFIER_CONDITION),
+            ),
             ("trial-conditions", each(TRIAL_CONDITION)),
             ("calls-of-guests", calls(Caller::Guests)),
             ("calls-of-users", calls(Caller::Users)),
@@ -56,6 +75,8 @@ pub fn template() -> String {
             ("code-bucket", CODE_BUCKET.to_owned()),
             ("functions", functions().iter().map(resources).collect::<Vec<_>>().join("\n")),
             ("trigger", trigger()),
+            ("alarms", functions().iter().map(|function| words(ALARMS, function)).collect::<Vec<_>>().join("\n")),
+            ("notifier", notifier_of_latchkey()),
         ],
     );
     format!("{HEAD}{service}")
@@ -97,6 +118,52 @@ fn resources(function: &Function) -> String {
     made
 }
 
+/// The template of a notifier for any stack.
+#[must_use]
+pub fn notifier() -> String {
+    let names = NotifierNames { function: "Function", own: "", topic: "AlarmTopicArn" };
+    let conditions = [("if", ""), ("if-code", ""), ("if-topic", "Condition: HasTopic\n")];
+    let resources = notifier_resources(names, conditions, NOTIFIER_ALONE, None);
+    NOTIFIER_HEAD.to_owned() + &insert(NOTIFIER_STACK, &[("notifier", resources)])
+}
+
+/// The notifier that mails Latchkey's own alarms.
+fn notifier_of_latchkey() -> String {
+    let (name, _) = NOTIFIER;
+    let names = NotifierNames { function: name, own: name, topic: "Alarms" };
+    let (alarms, code) = ("Condition: HasAlarms\n", format!("Condition: {name}HasCode\n"));
+    let conditions = [("if", alarms), ("if-code", &code), ("if-topic", &code)];
+    notifier_resources(names, conditions, NOTIFIER_OF_LATCHKEY, Some(statement("Mail", "ses:SendEmail")))
+}
+
+/// What the names in the notifier's part stand for.
+struct NotifierNames<'a> {
+    function: &'a str,
+    /// What the names of the other resources begin with.
+    own: &'a str,
+    topic: &'a str,
+}
+
+/// The notifier's resources, with conditions for all of them, for those that need its code, and for those that need the topic.
+fn notifier_resources(
+    names: NotifierNames<'_>,
+    conditions: [(&str, &str); 3],
+    open: &str,
+    statements: Option<String>,
+) -> String {
+    let NotifierNames { function, own, topic } = names;
+    let part = NOTIFIER_PART.replace("{{Function}}", function).replace("{{Own}}", own).replace("{{Topic}}", topic);
+    let mut lists: Vec<_> = conditions.into_iter().map(|(name, condition)| (name, condition.to_owned())).collect();
+    lists.extend(statements.map(|statements| ("statements", statements)));
+    lists.extend(sections(open).into_iter().map(|(name, lines)| (name, without_indentation(&lines))));
+    insert(&part, &lists)
+}
+
+/// The lines below a top-level key, as if they stood by themselves.
+fn without_indentation(lines: &str) -> String {
+    lines.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned() + "\n").collect()
+}
+
 /// The versions that the trials answer, of every function that has one.
 fn trials() -> String {
     functions().iter().map(Function::resource).fold(String::new(), |mut made, name| {
@@ -119,6 +186,11 @@ fn trigger_words(part: &str) -> String {
         .replace("{{timeout}}", &TRIGGER_TIMEOUT.to_string())
 }
 
+fn notifier_words(part: &str) -> String {
+    let (name, package) = NOTIFIER;
+    part.replace("{{Name}}", name).replace("{{name}}", package)
+}
+
 /// What the owner may reserve for a function that the pages call.
 fn concurrency(function: &Function) -> String {
     let reserved =
@@ -130,8 +202,9 @@ fn concurrency(function: &Function) -> String {
 /// business, everything but calls with the others, and versions of them that are not live.
 fn denied(caller: Caller) -> String {
     let (own, others): (Vec<_>, Vec<_>) = functions().iter().partition(|function| function.callers.contains(&caller));
-    let each = |functions: &[&Function], more: Option<&str>| {
-        let names = functions.iter().map(|function| function.resource()).chain(more.map(str::to_owned));
+    let each = |functions: &[&Function], more: &[&str]| {
+        let names =
+            functions.iter().map(|function| function.resource()).chain(more.iter().map(|&name| name.to_owned()));
         names.flat_map(|name| [arn(&name), arn(&format!("{name}:*"))]).collect::<String>()
     };
     // A version is a number, and `live` begins with no digit.
@@ -143,8 +216,8 @@ fn denied(caller: Caller) -> String {
         "- Sid: NotTheirs\n  Effect: Deny\n  Action: lambda:*\n  Resource:\n{}\
          - Sid: OnlyCalls\n  Effect: Deny\n  NotAction: lambda:InvokeFunction\n  Resource:\n{}\
          - Sid: OnlyLive\n  Effect: Deny\n  Action: lambda:InvokeFunction\n  Resource:\n{versions}",
-        each(&others, Some(TRIGGER.0)),
-        each(&own, None),
+        each(&others, &[TRIGGER.0, NOTIFIER.0]),
+        each(&own, &[]),
     )
 }
 
@@ -170,18 +243,22 @@ fn statements(function: &Function) -> String {
     for statement in function.allow.keys() {
         assert!(known.iter().any(|(sid, _)| sid == statement), "{}: no statement {statement}", function.name);
     }
-    let allowed = known.iter().filter_map(|(sid, on)| {
-        let actions = function.allow.get(*sid)?.join(", ");
-        Some(format!("- Sid: {sid}\n  Effect: Allow\n  Action: [{actions}]\n{on}"))
-    });
+    let allowed = known.iter().filter_map(|(sid, _)| Some(statement(sid, &function.allow.get(*sid)?.join(", "))));
     allowed.collect()
 }
 
-/// The top-level keys of a part, with the lines below each.
+/// A statement of `stacks/statements.yaml` that allows these actions.
+fn statement(sid: &str, actions: &str) -> String {
+    let known = sections(STATEMENTS);
+    let (_, on) = known.iter().find(|(known, _)| *known == sid).unwrap_or_else(|| panic!("no statement {sid}"));
+    format!("- Sid: {sid}\n  Effect: Allow\n  Action: [{actions}]\n{on}")
+}
+
+/// The top-level keys of a part, with the lines below each and without the comments between them.
 fn sections(part: &str) -> Vec<(&str, String)> {
     let mut sections: Vec<(&str, String)> = Vec::new();
-    for line in part.lines().filter(|line| !line.is_empty()) {
-        match (line.strip_suffix(':').filter(|key| !key.starts_with([' ', '#'])), sections.last_mut()) {
+    for line in part.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match (line.strip_suffix(':').filter(|key| !key.starts_with(' ')), sections.last_mut()) {
             (Some(key), _) => sections.push((key, String::new())),
             (None, Some((_, lines))) => lines.extend([line, "\n"]),
             (None, None) => {}
@@ -194,6 +271,7 @@ fn words(part: &str, function: &Function) -> String {
     part.replace("{{Name}}", &function.resource())
         .replace("{{name}}", &function.name)
         .replace("{{operations}}", &function.operations.join(", "))
+        .replace("{{failing}}", &function.failing)
         .replace("{{memory}}", &function.memory.to_string())
         .replace("{{timeout}}", &function.timeout.to_string())
         .replace("{{service-timeout}}", &TRIAL_TIMEOUT.to_string())
@@ -260,6 +338,101 @@ mod tests {
     }
 
     #[test]
+    fn the_notifiers_template_is_what_its_parts_say() {
+        let checked_in = include_str!("../../../stacks/notifier/notifier.yaml");
+        let remedy = "make it anew: cargo run --package latchkey -- generate";
+        assert!(notifier() == checked_in, "stacks/notifier/notifier.yaml is not what stacks/parts say; {remedy}");
+    }
+
+    /// The resources of the template: the logical ID and the lines of each.
+    fn resources_of(made: &str) -> Vec<(String, String)> {
+        let (_, resources) = made.split_once("\nResources:\n").unwrap();
+        let (resources, _) = resources.split_once("\nOutputs:\n").unwrap();
+        let mut found: Vec<(String, String)> = Vec::new();
+        for line in resources.lines() {
+            if is_id(line) {
+                found.push((line.trim().trim_end_matches(':').to_owned(), String::new()));
+            } else if let Some((_, lines)) = found.last_mut().filter(|_| !line.starts_with("  #")) {
+                lines.extend([line, "\n"]);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn each_function_has_an_alarm_on_faults_and_one_on_throttles() {
+        let made = template();
+        let resources = resources_of(&made);
+        let watched = |metric: &str, topic: &str| -> Vec<&str> {
+            let alarms = resources.iter().map(|(_, lines)| lines.as_str()).filter(|lines| {
+                lines.contains("Type: AWS::CloudWatch::Alarm\n")
+                    && lines.contains("Namespace: AWS/Lambda\n")
+                    && lines.contains(&format!("MetricName: {metric}\n"))
+                    && lines.contains(&format!("AlarmActions: [!Ref {topic}]\n"))
+            });
+            alarms.filter_map(|lines| lines.split("Name: FunctionName, Value: ").nth(1)?.split(" }").next()).collect()
+        };
+        let all: Vec<_> =
+            functions().iter().map(|one| format!("!Sub \"${{FunctionPrefix}}{}\"", one.resource())).collect();
+        assert!(all.len() >= 7);
+        for metric in ["Errors", "Throttles"] {
+            assert_eq!(watched(metric, "Alarms"), all, "{metric}");
+            // The notifier's own do not go through the notifier.
+            assert_eq!(watched(metric, "NotifierOwnAlarms"), ["!Ref Notifier"], "{metric}");
+        }
+        // What runs in deployments alone has none: a deployment fails with it.
+        let lambdas = resources.iter().filter(|(_, lines)| lines.contains("Type: AWS::Lambda::Function\n"));
+        assert_eq!(lambdas.count(), all.len() + 2, "a function without alarms: see stacks/service.yaml");
+    }
+
+    #[test]
+    fn without_an_address_for_alarms_nothing_of_them_is_made() {
+        let made = template();
+        let (conditions, _) = made.split_once("\nResources:\n").unwrap();
+        assert!(conditions.contains("\n  HasAlarms: !Not [!Equals [!Ref AlarmEmail, \"\"]]\n"));
+        assert!(conditions.contains("\n  NotifierHasCode: !And [!Condition HasAlarms, "));
+        let is_of_alarms = |(id, lines): &&(String, String)| {
+            id.starts_with("Notifier")
+                || ["AWS::CloudWatch::Alarm", "AWS::SNS::", "AWS::SQS::"]
+                    .iter()
+                    .any(|kind| lines.contains(&format!("Type: {kind}")))
+        };
+        let resources = resources_of(&made);
+        let of_alarms: Vec<_> = resources.iter().filter(is_of_alarms).collect();
+        assert!(of_alarms.len() > 30, "{}", of_alarms.len());
+        for (id, lines) in of_alarms {
+            assert!(
+                ["HasAlarms", "NotifierHasCode"].iter().any(|one| lines.contains(&format!("    Condition: {one}\n"))),
+                "{id}"
+            );
+        }
+        // A setting that is off leaves the other functions as they are.
+        assert!(resources.iter().all(|(id, lines)| id.starts_with("Notifier") || !lines.contains("!Ref Notifier")));
+    }
+
+    #[test]
+    fn an_alarms_description_fits_and_says_where_to_look() {
+        let made = template();
+        let alarms =
+            resources_of(&made).into_iter().filter(|(_, lines)| lines.contains("AlarmActions: [!Ref Alarms]\n"));
+        let mut seen = 0;
+        for (id, lines) in alarms {
+            let (_, rest) = lines.split_once("AlarmDescription: !Sub |-\n").unwrap();
+            let (description, _) = rest.split_once("\n      Namespace").unwrap();
+            // CloudWatch's limit is 1,024; the longest prefix has 40 characters.
+            let longest = description.replace("${FunctionPrefix}", &"a".repeat(40));
+            let longest: String = longest.lines().map(|line| line.trim().to_owned() + "\n").collect();
+            assert!(longest.chars().count() <= 1_024, "{id}");
+            // On lines of their own, to be copied, and so that no phone breaks them.
+            for line in ["./audit.sh --since ", "/aws/lambda/${FunctionPrefix}"] {
+                assert!(description.lines().any(|one| one.trim().starts_with(line)), "{id} {line}");
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, 2 * functions().len() + 2);
+    }
+
+    #[test]
     fn the_template_the_stack_begins_with_can_be_sent_inline() {
         // The limit of CloudFormation for a template that is part of a request.
         assert!(bootstrap().len() <= 51_200);
@@ -267,7 +440,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_parts_language_is_left_over() {
-        for made in [template(), bootstrap()] {
+        for made in [template(), bootstrap(), notifier()] {
             assert!(!made.contains("#{") && !made.contains("{{"), "{made}");
         }
     }
@@ -286,10 +459,7 @@ mod tests {
 
     #[test]
     fn every_logical_id_is_made_once() {
-        let made = template();
-        let (_, resources) = made.split_once("\nResources:\n").unwrap();
-        let (resources, _) = resources.split_once("\nOutputs:\n").unwrap();
-        let mut ids: Vec<_> = resources.lines().filter(|line| is_id(line)).collect();
+        let mut ids: Vec<_> = resources_of(&template()).into_iter().map(|(id, _)| id).collect();
         let all = ids.len();
         ids.sort_unstable();
         ids.dedup();

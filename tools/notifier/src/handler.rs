@@ -56,10 +56,10 @@ impl Handler for NotifierHandler {
     type Notes<'a> = Notes;
 
     fn start(settings: &Settings<'_>) -> Result<Self, CannotStart> {
-        let OfNotifier { notifier, from, table, queue_url, transport } = OfNotifier::read(settings)?;
+        let OfNotifier { notifier, from, from_as_written, table, queue_url, transport } = OfNotifier::read(settings)?;
         let aws = latchkey_aws::from_environment()?;
         let ledger = DynamoLedger::new(&aws.sdk, table);
-        let mailer = AwsMailer::new(&aws.sdk, transport, from)?;
+        let mailer = AwsMailer::new(&aws.sdk, transport, from, from_as_written)?;
         let queue = SqsQueue::new(&aws.sdk, queue_url);
         Ok(Self { notifier: Notifier::new(ledger, mailer, queue, notifier) })
     }

@@ -19,10 +19,15 @@ pub enum AwsMailer {
 }
 
 impl AwsMailer {
-    /// Builds what the settings say.
-    pub fn new(aws: &SdkConfig, transport: Transport, from: Email) -> Result<Self, InvalidRelay> {
+    /// Builds what the settings say. SES is told the sender as it is written.
+    pub fn new(
+        aws: &SdkConfig,
+        transport: Transport,
+        from: Email,
+        from_as_written: String,
+    ) -> Result<Self, InvalidRelay> {
         Ok(match transport {
-            Transport::Ses => Self::Ses(SesMailer::new(aws, from.as_str().to_owned())),
+            Transport::Ses => Self::Ses(SesMailer::new(aws, from_as_written)),
             Transport::Smtp(relay) => {
                 let logins = SecretLogins::new(aws, relay.secret.clone());
                 Self::Smtp(Box::new(SmtpMailer::new(relay, from, logins, SystemClock, SystemEntropy)?))

@@ -13,6 +13,8 @@ pub struct OfNotifier {
     pub notifier: NotifierSettings,
     /// The sender (`MAIL_FROM`).
     pub from: Email,
+    /// The sender as the setting has it. SES is told this one: a condition of the role may compare it, and heeds case.
+    pub from_as_written: String,
     /// The table of the ledger (`LEDGER_TABLE`).
     pub table: String,
     /// The address of the queue (`QUEUE_URL`).
@@ -64,7 +66,7 @@ impl OfNotifier {
     /// Reads the settings.
     pub fn read(settings: &Settings<'_>) -> Result<Self, InvalidSetting> {
         let invalid = |key, expected| InvalidSetting { key, expected };
-        let from = settings.get("MAIL_FROM").and_then(|text| Email::parse(&text).ok());
+        let from_as_written = settings.get("MAIL_FROM").unwrap_or_default().trim().to_owned();
         let recipients =
             list(settings, "MAIL_TO").iter().map(|text| Email::parse(text).ok()).collect::<Option<Vec<_>>>();
         let limits = Limits {
@@ -87,7 +89,9 @@ impl OfNotifier {
                 queue: text(settings, "QUEUE_ARN", "the ARN of the queue")?,
                 subject_prefix: settings.get("SUBJECT_PREFIX").unwrap_or_default(),
             },
-            from: from.ok_or(invalid("MAIL_FROM", "the address that mails are sent from"))?,
+            from: Email::parse(&from_as_written)
+                .map_err(|_| invalid("MAIL_FROM", "the address that mails are sent from"))?,
+            from_as_written,
             table: text(settings, "LEDGER_TABLE", "the name of the notifier's table")?,
             queue_url: text(settings, "QUEUE_URL", "the address of the queue")?,
             transport,
@@ -183,6 +187,13 @@ mod tests {
         assert_eq!(settings.notifier.recipients.len(), 2);
         let Transport::Smtp(relay) = with("TRANSPORT", "smtp").unwrap().transport else { panic!("a relay") };
         assert_eq!((relay.port, relay.is_implicit), (2_525, false));
+    }
+
+    #[test]
+    fn ses_is_told_the_sender_as_it_is_written() {
+        let settings = with("MAIL_FROM", "Alerts@Example.com").unwrap();
+        assert_eq!(settings.from_as_written, "Alerts@Example.com");
+        assert_eq!(settings.from.as_str(), "alerts@example.com");
     }
 
     #[test]
