@@ -8,8 +8,8 @@ import sys
 from ministack import app
 
 from . import (
-    custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, other_accounts, principal_arn, public_access,
-    ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
+    custom_resource, developer_identity, encryption_keys, invocations, json_logs, lambda_qualifier, other_accounts, principal_arn,
+    public_access, ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
 )
 
 developer_identity.install()
@@ -26,5 +26,6 @@ json_logs.install()
 upload_key.install()
 principal_arn.install()
 other_accounts.install()
+encryption_keys.install()
 del sys.argv[1:]
 app.main()

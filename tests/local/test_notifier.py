@@ -21,24 +21,19 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from test_emulator import ACCOUNT, CALL_LIMIT, REGION, Emulator
+from accounts import A, B, C, ROOT, AccountsTest
+from test_emulator import CALL_LIMIT
 
-ROOT = Path(__file__).resolve().parents[2]
 BINARIES = Path(os.environ.get("NOTIFIER_BINARIES", ROOT / "target" / "debug"))
-# A has the notifier, B the invoker; C is nobody's.
-A, B, C = ACCOUNT, "222233334444", "333344445555"
 EXTERNAL_ID = "an-external-id-of-32-characters."
 FROM, OPS, OWNER = "alerts@example.com", "ops@example.com", "owner@example.com"
 INVOKER_ROLE = f"arn:aws:iam::{B}:role/notifier-invoker"
 # A window of a minute, and what the emulator takes to deliver a message.
-COUNT_LIMIT, STACK_LIMIT = 150, 90
+COUNT_LIMIT = 150
 
 
 def packed(binary):
@@ -75,15 +70,12 @@ def make_certificate(key_file, certificate_file):
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-class NotifierTest(unittest.TestCase):
+class NotifierTest(AccountsTest):
     """Makes the four stacks once for all tests."""
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.emulator = Emulator(folder.name)
-        cls.addClassCleanup(cls.emulator.stop)
+        super().setUpClass()
         cls.deployer = {}
         cls.keys, cls.buckets = {}, {}
         for account, binary in ((A, "notifier"), (B, "notifier-invoker")):
@@ -104,58 +96,6 @@ class NotifierTest(unittest.TestCase):
         })
 
     @classmethod
-    def client(cls, service, account=None, credentials=None, headers=None):
-        """A client of an account's root user or of temporary credentials."""
-        access = (account, "test", None)
-        if credentials:
-            access = tuple(credentials[key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
-        config = Config(connect_timeout=5, read_timeout=CALL_LIMIT * 3, retries={"total_max_attempts": 1}, max_pool_connections=40)
-        client = botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=cls.emulator.endpoint, aws_access_key_id=access[0],
-            aws_secret_access_key=access[1], aws_session_token=access[2], config=config,
-        )
-        for name, value in (headers or {}).items():
-            client.meta.events.register("before-send", lambda request, name=name, value=value, **_: request.headers.__setitem__(name, value))
-        return client
-
-    @classmethod
-    def role(cls, account, name, *actions, trusted=None):
-        """A role that may do these actions and that the account may assume; its ARN and its credentials."""
-        iam = cls.client("iam", account)
-        trust = {"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": trusted or {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole",
-        }]}
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
-        return arn, cls.assume(cls.client("sts", account), arn)
-
-    @classmethod
-    def assume(cls, sts, arn, external_id=None):
-        more = {"ExternalId": external_id} if external_id else {}
-        return sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
-
-    @classmethod
-    def stack(cls, account, name, template, parameters):
-        """Makes a stack, and returns its outputs."""
-        cloudformation = cls.client("cloudformation", account)
-        cloudformation.create_stack(
-            StackName=name, TemplateBody=(ROOT / "stacks" / "notifier" / template).read_text(),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
-        limit = time.monotonic() + STACK_LIMIT
-        while True:
-            stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-            if stack["StackStatus"] == "CREATE_COMPLETE":
-                return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-            if stack["StackStatus"] != "CREATE_IN_PROGRESS" or time.monotonic() > limit:
-                events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-                reasons = [event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]]
-                raise AssertionError(f"{name}: {stack['StackStatus']} {reasons}")
-            time.sleep(0.2)
-
-    @classmethod
     def make_bucket(cls, account, binary):
         arn, credentials = cls.role(account, "deployer", "s3:*", "kms:*")
         cls.deployer[account] = credentials
@@ -169,11 +109,6 @@ class NotifierTest(unittest.TestCase):
             Bucket=cls.buckets[account], Key=f"{binary}.zip", Body=packed(binary),
             ServerSideEncryption="aws:kms", SSEKMSKeyId=outputs["KeyArn"],
         )
-
-    def refused(self, call, *codes):
-        with self.assertRaises(ClientError) as caught:
-            call()
-        self.assertIn(caught.exception.response["Error"]["Code"], codes or ("AccessDenied", "AccessDeniedException"))
 
     def mails(self, text):
         """The mails whose subject or text holds a text."""
