@@ -2,28 +2,35 @@
 
 - An asynchronous call of an alias or a version has the retry setting of that qualifier. The emulator looks at the function's own only.
 - An alias with weights sends its share of calls to the other version.
-- A bucket invokes a function only if the function's policy allows s3.amazonaws.com to, for that bucket.
+- A bucket, a rule of EventBridge and a topic invoke a function only if the function's policy allows their service to, for that bucket,
+  rule or topic. All three do so asynchronously, with Lambda's retries and failure destination.
 """
 
 import contextvars
+import json
 import random
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc, s3
+from ministack.services import eventbridge, lambda_svc, s3, sns
 
 from . import require
 
 require.attributes(
     lambda_svc, "_invoke", "invoke_async_with_retry", "_event_invoke_config", "_functions", "_qp_first",
-    "_lambda_function_name_and_qualifier_from_arn",
+    "_lambda_function_name_and_qualifier_from_arn", "_get_func_record_for_ref", "_execution_record_for_config",
 )
 require.attributes(s3, "_deliver_event_to_lambda")
+require.attributes(eventbridge, "_invoke_target", "_dispatch_to_lambda")
+require.attributes(sns, "_deliver_to_lambda")
 require.attributes(iam_evaluator, "EvalContext", "evaluate_resource_policy")
 
 _invoke = lambda_svc._invoke
 _invoke_async = lambda_svc.invoke_async_with_retry
 _deliver = s3._deliver_event_to_lambda
+_invoke_target = eventbridge._invoke_target
+# The ARN of the rule whose target is invoked.
+_rule = contextvars.ContextVar("latchkey_rule", default=None)
 # The name and the qualifier that a call was made with.
 _called_as = contextvars.ContextVar("latchkey_called_as", default=None)
 _dice = random.SystemRandom()
@@ -34,6 +41,9 @@ def install():
     lambda_svc._invoke = invoke
     lambda_svc.invoke_async_with_retry = invoke_async
     s3._deliver_event_to_lambda = deliver
+    eventbridge._invoke_target = invoke_target
+    eventbridge._dispatch_to_lambda = dispatch
+    sns._deliver_to_lambda = deliver_notification
 
 
 async def invoke(name, event, headers, path_qualifier=None, query_params=None):
@@ -71,23 +81,57 @@ def invoke_async(function, event):
 
 def deliver(arn, event, bucket_region):
     """The emulator's own, where the function's policy lets the bucket invoke it."""
-    name, qualifier = lambda_svc._lambda_function_name_and_qualifier_from_arn(arn)
-    if not may_invoke(name, arn, event):
+    if not may_invoke(arn, "s3.amazonaws.com", event["Records"][0]["s3"]["bucket"]["arn"]):
         return None
-    token = _called_as.set((name, qualifier))
+    token = _called_as.set(lambda_svc._lambda_function_name_and_qualifier_from_arn(arn))
     try:
         return _deliver(arn, event, bucket_region)
     finally:
         _called_as.reset(token)
 
 
-def may_invoke(name, arn, event):
-    """Whether S3 may invoke a function for the bucket that an event comes from."""
-    bucket = event["Records"][0]["s3"]["bucket"]["arn"]
+def invoke_target(target, event, rule, view=None):
+    """The emulator's own, which tells what it invokes for which rule. A schedule has a role and is none."""
+    token = _rule.set(rule.get("Arn") if ":rule/" in rule.get("Arn", "") else None)
+    try:
+        return _invoke_target(target, event, rule, view)
+    finally:
+        _rule.reset(token)
+
+
+def dispatch(arn, payload):
+    """An event of EventBridge for a function."""
+    rule = _rule.get()
+    if rule is None or may_invoke(arn, "events.amazonaws.com", rule):
+        invoke_later(arn, json.loads(payload))
+
+
+def deliver_notification(arn, envelope, topic, subscription, _id, _raw, _attributes):
+    """A notification of SNS for a function."""
+    if may_invoke(arn, "sns.amazonaws.com", topic):
+        record = {"EventVersion": "1.0", "EventSubscriptionArn": subscription, "EventSource": "aws:sns", "Sns": json.loads(envelope)}
+        invoke_later(arn, {"Records": [record]})
+
+
+def invoke_later(arn, event):
+    """Invokes a function asynchronously."""
+    function, config, _name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not config:
+        return
+    token = _called_as.set(lambda_svc._lambda_function_name_and_qualifier_from_arn(arn))
+    try:
+        lambda_svc.invoke_async_with_retry({**function, **lambda_svc._execution_record_for_config(function, config)}, event)
+    finally:
+        _called_as.reset(token)
+
+
+def may_invoke(arn, service, source):
+    """Whether a service may invoke a function for what an event comes from."""
+    name, _qualifier = lambda_svc._lambda_function_name_and_qualifier_from_arn(arn)
     context = iam_evaluator.EvalContext(
-        principal_arn="s3.amazonaws.com", principal_type="Service", principal_account=get_account_id(),
+        principal_arn=service, principal_type="Service", principal_account=get_account_id(),
         action="lambda:InvokeFunction", resource_arn=arn, region=get_region(),
-        service_context={"aws:sourcearn": bucket, "aws:sourceaccount": get_account_id()},
+        service_context={"aws:sourcearn": source, "aws:sourceaccount": get_account_id()},
     )
     policy = (lambda_svc._functions.get(name) or {}).get("policy")
-    return iam_evaluator.evaluate_resource_policy(policy, context, service="s3.amazonaws.com").decision == "Allow"
+    return iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
