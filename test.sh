@@ -202,7 +202,7 @@ case $what in
     test_end_to_end "$folder" -E "$NOT_DEPLOYED$pages"
 
     step 'the notifier in two accounts'
-    python -m unittest discover --start-directory tests/local --pattern 'test_notifier.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_notifier*.py'
 
     step 'local.sh'
     python -m unittest discover --start-directory tests/local --pattern 'test_local.py'

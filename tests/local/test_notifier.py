@@ -379,6 +379,7 @@ class NotifierTest(AccountsTest):
             self.assertNotIn(secret, log)
 
     def test_a_topic_that_is_not_the_alarms_invokes_nothing(self):
+        self.wait_for_a_new_window()
         sns = self.client("sns", A)
         other = sns.create_topic(Name="other")["TopicArn"]
         sns.subscribe(TopicArn=other, Protocol="lambda", Endpoint=self.notifier["FunctionArn"])
