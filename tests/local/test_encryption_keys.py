@@ -80,6 +80,25 @@ class KeysTest(AccountsTest):
     def test_a_role_of_another_account_that_the_bucket_names_and_the_key_does_not_reads_nothing(self):
         self.assertEqual(self.error(lambda: self.read(self.foreign))[:2], (403, "AccessDenied"))
 
+    def test_nobody_is_named_by_a_pattern(self):
+        role = f"arn:aws:iam::{A}:role/user"
+        right = {
+            "BucketName": f"open-{A}", "KeyAlias": "alias/open", "KeyAdministrators": role, "KeyUsers": role, "BucketPrincipals": role,
+            "PolicyAdministrator": role,
+        }
+        for name in ("KeyAdministrators", "KeyUsers", "BucketPrincipals", "PolicyAdministrator"):
+            for wrong in ("*", f"arn:aws:iam::{A}:role/*"):
+                with self.assertRaises(ClientError) as caught:
+                    self.stack(A, "open", "code-bucket.yaml", {**right, name: wrong})
+                self.assertIn(name, str(caught.exception))
+        # ArnEquals takes a star for any text: all roles of the other account could assume the notifier's.
+        with self.assertRaises(ClientError) as caught:
+            self.stack(A, "open", "notifier.yaml", {
+                "CodeBucket": BUCKET, "CodeObject": "code.zip", "InvokerRoleArn": f"arn:aws:iam::{B}:role/*", "InvokerAccount": B,
+                "ExternalId": "an-external-id-of-32-characters.", "MailFrom": "a@example.com", "MailTo": "b@example.com",
+            })
+        self.assertIn("InvokerRoleArn", str(caught.exception))
+
     def test_a_copy_needs_the_key_of_what_it_copies(self):
         copy = {"Bucket": BUCKET, "Key": "copy.zip", "CopySource": f"{BUCKET}/code.zip", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.key}
         self.client("s3", credentials=self.user).copy_object(**copy)

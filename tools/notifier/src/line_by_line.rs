@@ -18,11 +18,11 @@ const LONGEST: usize = 1_024;
 
 /// A TCP connection.
 #[derive(Debug)]
-pub struct LineByLine(TcpStream);
+pub(crate) struct LineByLine(TcpStream);
 
 impl LineByLine {
     /// Connects to a server.
-    pub async fn connect(server: impl ToSocketAddrs) -> io::Result<Self> {
+    pub(crate) async fn connect(server: impl ToSocketAddrs) -> io::Result<Self> {
         TcpStream::connect(server).await.map(Self)
     }
 }
