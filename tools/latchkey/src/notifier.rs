@@ -293,15 +293,15 @@ mod tests {
 
     #[test]
     fn an_account_alone_is_told_what_it_has_to_know_of_the_other() {
-        let mut callee = both();
-        callee.as_object_mut().unwrap().remove("caller");
-        assert!(problems(&callee)[0].starts_with("callee.Callee.InvokerRoleArn is missing"));
-        callee["callee"]["Callee"]["InvokerRoleArn"] = json!("arn:aws:iam::222233334444:role/notifier-invoker");
-        NotifierSetup::read(&callee.to_string()).unwrap();
+        let mut notifier_alone = both();
+        notifier_alone.as_object_mut().unwrap().remove("caller");
+        assert!(problems(&notifier_alone)[0].starts_with("callee.Callee.InvokerRoleArn is missing"));
+        notifier_alone["callee"]["Callee"]["InvokerRoleArn"] = json!("arn:aws:iam::222233334444:role/notifier-invoker");
+        NotifierSetup::read(&notifier_alone.to_string()).unwrap();
 
-        let mut caller = both();
-        caller.as_object_mut().unwrap().remove("callee");
-        let told = problems(&caller);
+        let mut invoker_alone = both();
+        invoker_alone.as_object_mut().unwrap().remove("callee");
+        let told = problems(&invoker_alone);
         for name in ["NotifierArn", "NotifierRoleArn", "ExternalId"] {
             assert!(told.iter().any(|line| line.starts_with(&format!("caller.Caller.{name} is missing"))), "{told:?}");
         }
