@@ -89,7 +89,7 @@ fn console(arn: &str, name: &str) -> Option<String> {
     })
 }
 
-/// What CloudWatch sends is not refused for a character, but loses it.
+/// Replaces characters that would be refused in an event: no alarm is lost because of one.
 fn clean(text: &str, longest: usize) -> String {
     text.chars().map(|c| if is_deceptive(c) { ' ' } else { c }).take(longest).collect::<String>().trim().to_owned()
 }

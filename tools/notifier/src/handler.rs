@@ -24,7 +24,7 @@ pub struct NotifierHandler {
 #[derive(Default)]
 pub struct Notes(RefCell<Option<Result<Answer, NotifyFault>>>);
 
-/// What an operator needs to mend a fault: the code of what failed, such as a relay's reply, and never the mail.
+/// What an operator needs to find the cause of a fault: the code of what failed, such as a relay's reply, and never the mail.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FaultLine<'a> {
