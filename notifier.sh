@@ -51,7 +51,7 @@ aws() {
   command aws ${PROFILE:+--profile "$PROFILE"} "$@"
 }
 
-# Sets CALLEE_ACCOUNT or CALLER_ROLE, the ARN that the invoker's role has or will have.
+# Says which account it is, and sets CALLER_ROLE, the ARN that the role of the invoker has or will have.
 identify() {
   local arn partition account
   arn=$(aws sts get-caller-identity --query Arn --output text 2>/dev/null) ||
