@@ -257,7 +257,7 @@ case $what in
     check_features
     finish_tools
     # While the compiler is at work, what needs none of what it makes.
-    beside_suite 'extensions of the emulator, and its AWS CLI' test_aws_cli test_custom_resources test_emulator test_events
+    beside_suite 'extensions of the emulator, and its AWS CLI' test_aws_cli test_custom_resources test_emulator test_encryption_keys test_events
     check_lints
     check_scripts
     need_browser
@@ -278,7 +278,7 @@ case $what in
     [ $deployed = no ] || beside 'building the functions as they are deployed' build_deployed
     want_aws_cli_2
     beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks test_whole_runs
-    beside_suite 'the notifier in two accounts' test_notifier
+    beside_suite 'the notifier in two accounts' test_notifier test_notifier_script
     beside_suite 'local.sh' test_local
     step 'end to end'
     pages=

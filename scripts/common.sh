@@ -146,16 +146,16 @@ build_tool() { # package
   fi
 }
 
-# Builds the functions and leaves in BUILT the folder of their binaries, and in ZIPS that of their zips, by package. For Lambda no
-# other package is built with them: a library would get features that only a tool asks for. So the one that a setting asks for is built
-# by itself, and the functions are the same with the setting and without it.
+# Builds the functions and leaves in BUILT the folder of their binaries, and in ZIPS that of their zips, by binary: BINARIES, where a
+# package has others than one of its own name. For Lambda no other package is built with them: a library would get features that only
+# a tool asks for. So the one that a setting asks for is built by itself, and the functions are the same with the setting and without it.
 build_functions() { # cargo lambda's options...
   if [ "$BUILD" = host ]; then
     # shellcheck disable=SC2086 # one word for each
     build_host "$TARGET/host.log" $MORE_PACKAGES
     BUILT=$TARGET/debug ZIPS=$TARGET/host
     # shellcheck disable=SC2086 # one word for each
-    pack $PACKAGES $MORE_PACKAGES || fail "the functions could not be packed into $ZIPS"
+    pack ${BINARIES:-$PACKAGES $MORE_PACKAGES} || fail "the functions could not be packed into $ZIPS"
     return
   fi
   need cargo-lambda "pip install cargo-lambda brings it, with the zig that it builds with"
@@ -171,7 +171,7 @@ build_functions() { # cargo lambda's options...
 }
 
 # Packs the host's binaries as Lambda takes them, those that are newer than their zip. Symbols stay out, which are most of the bytes.
-pack() { # packages...
+pack() { # binaries...
   python3 - "$BUILT" "$ZIPS" "$@" <<'END'
 import os, pathlib, subprocess, sys, tempfile, zipfile
 

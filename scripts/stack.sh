@@ -58,8 +58,8 @@ new_token() {
 
 # Makes way for a stack, or for the next update of one, after an operation that did not end well.
 #
-# A first creation that failed leaves a stack that can only be deleted. It holds nothing: the code bucket, the only resource of a
-# first creation, gets its first object when it is complete. A deletion that failed is repeated, because somebody asked for it.
+# A first creation that failed leaves a stack that can only be deleted. It holds nothing: a bucket for code gets its first object when
+# its stack is complete. A deletion that failed is repeated, because somebody asked for it.
 clear_failed_stack() {
   settle_as_read
   case $(of_stack status) in
@@ -81,7 +81,7 @@ remove_stack() {
   esac
   settle
   [ "$(of_stack status)" != DELETE_FAILED ] ||
-    fail "stack $STACK could not be deleted: $(first_failure "$token"); put that right (empty a bucket that is not empty), or delete the stack in the CloudFormation console and keep this resource there, then run ./init.sh again"
+    fail "stack $STACK could not be deleted: $(first_failure "$token"); put that right (empty a bucket that is not empty), or delete the stack in the CloudFormation console and keep this resource there, then run the script again"
 }
 
 # An update whose rollback failed too, or was turned off: until that is complete, CloudFormation takes no other update.
@@ -159,6 +159,18 @@ change_stack() { # create-stack or update-stack, its options...
     CREATE_COMPLETE | UPDATE_COMPLETE) ;;
     *) fail "stack $STACK is $status: $(first_failure "$token")" ;;
   esac
+}
+
+# Creates the stack, or updates it, whatever state it is in. Says "nothing to change" where it is so.
+deploy_stack() { # template, capability, a file with the parameters as JSON
+  local command=update-stack
+  clear_failed_stack
+  case $(of_stack status) in NONE | DELETE_COMPLETE) command=create-stack ;; esac
+  if change_stack "$command" --template-body "file://$1" --capabilities "$2" --parameters "file://$3"; then
+    say "stack $STACK: done"
+  else
+    say "stack $STACK: nothing to change"
+  fi
 }
 
 # The code keys that the stack has, as its parameters: NAMECode=key. A function that is new has none.

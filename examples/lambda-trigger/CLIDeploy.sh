@@ -31,31 +31,19 @@ trap 'complain "$?" "$LINENO" "$BASH_COMMAND"' ERR
 
 # Creates or updates STACK and waits for the end.
 deploy() { # template, parameters as KEY=VALUE...
-  local command=update-stack parameters template=$1
+  local template=$1
   shift
-  parameters=$(python3 -c 'import json, sys
+  private_folder
+  python3 -c 'import json, sys
 pairs = [text.split("=", 1) for text in sys.argv[1:]]
-print(json.dumps([{"ParameterKey": key, "ParameterValue": value} for key, value in pairs]))' "$@")
-  settle
-  case $(of_stack status) in
-    # What a first creation that failed left can only be deleted.
-    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | REVIEW_IN_PROGRESS | DELETE_FAILED)
-      say "stack $STACK: removing what a failed creation left"
-      aws cloudformation delete-stack --stack-name "$STACK"
-      settle
-      command=create-stack
-      ;;
-    NONE | DELETE_COMPLETE) command=create-stack ;;
-  esac
-  change "$command" --template-body "file://$template" --capabilities CAPABILITY_IAM --parameters "$parameters"
+print(json.dumps([{"ParameterKey": key, "ParameterValue": value} for key, value in pairs]))' "$@" >"$PRIVATE/parameters.json"
+  # In a process of its own, so that a failure comes back as a status.
+  (
+    trap - ERR
+    deploy_stack "$template" CAPABILITY_IAM "$PRIVATE/parameters.json"
+  )
   read_stack
 }
-
-# In a process of its own, so that a failure comes back as a status.
-change() (
-  trap - ERR
-  change_stack "$@" || say "stack $STACK: nothing to change"
-)
 
 # Uploads a zip unless the bucket has the same binary, and prints the version that it has then. A zip's own digest changes with its
 # time stamps.

@@ -8,8 +8,8 @@ import sys
 from ministack import app
 
 from . import (
-    alarms, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts, principal_arn,
-    public_access, ses_identity, ses_rules, stack_deletions, stack_resources, streams, transport, upload_key,
+    alarms, custom_resource, developer_identity, encryption_keys, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
+    principal_arn, public_access, ses_identity, ses_rules, stack_deletions, stack_resources, streams, transport, upload_key,
 )
 
 developer_identity.install()
@@ -24,11 +24,11 @@ public_access.install()
 streams.install()
 invocations.install()
 metrics.install()
-alarms.install()
 json_logs.install()
 upload_key.install()
 principal_arn.install()
 other_accounts.install()
 alarms.install()
+encryption_keys.install()
 del sys.argv[1:]
 app.main()

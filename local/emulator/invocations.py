@@ -5,24 +5,28 @@
 - An alias with weights sends its share of calls to the other version ("Implement Lambda canary deployments using a weighted
   alias"), whether a caller invokes it or S3, SNS and other services do; streams.py does the same. The function learns the ARN it
   was called by, which is the alias's.
-- A bucket invokes a function only if the function's policy allows s3.amazonaws.com to, for that bucket.
+- A bucket, a rule of EventBridge and a topic invoke a function only if the function's policy allows their service to, for that bucket,
+  rule or topic. All three do so asynchronously, with Lambda's retries and failure destination.
 """
 
 import contextvars
+import json
 import random
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc, s3
+from ministack.services import eventbridge, lambda_svc, s3, sns
 
 from . import require
 
 require.attributes(
     lambda_svc, "_invoke", "_execute_function", "invoke_async_with_retry", "_event_invoke_config", "_functions", "_qp_first",
     "_lambda_function_name_and_qualifier_from_arn", "_get_func_record_for_ref", "_get_base_func_record_for_ref",
-    "_effective_func_record_for_qualifier", "_func_arn",
+    "_effective_func_record_for_qualifier", "_execution_record_for_config", "_func_arn",
 )
 require.attributes(s3, "_deliver_event_to_lambda")
+require.attributes(eventbridge, "_invoke_target", "_dispatch_to_lambda")
+require.attributes(sns, "_deliver_to_lambda")
 require.attributes(iam_evaluator, "EvalContext", "evaluate_resource_policy")
 
 _invoke = lambda_svc._invoke
@@ -30,6 +34,9 @@ _execute = lambda_svc._execute_function
 _invoke_async = lambda_svc.invoke_async_with_retry
 _record_for_ref = lambda_svc._get_func_record_for_ref
 _deliver = s3._deliver_event_to_lambda
+_invoke_target = eventbridge._invoke_target
+# The ARN of the rule whose target is invoked.
+_rule = contextvars.ContextVar("latchkey_rule", default=None)
 # The function, the alias and the version of a call that the weights of the alias sent there.
 _sent = contextvars.ContextVar("latchkey_sent", default=None)
 _dice = random.SystemRandom()
@@ -42,6 +49,9 @@ def install():
     lambda_svc.invoke_async_with_retry = invoke_async
     lambda_svc._get_func_record_for_ref = record_for_ref
     s3._deliver_event_to_lambda = deliver
+    eventbridge._invoke_target = invoke_target
+    eventbridge._dispatch_to_lambda = dispatch
+    sns._deliver_to_lambda = deliver_notification
 
 
 # --- which version ---
@@ -130,17 +140,47 @@ def invoke_async(function, event):
 
 def deliver(arn, event, bucket_region):
     """The emulator's own, where the function's policy lets the bucket invoke it."""
-    name, _ = lambda_svc._lambda_function_name_and_qualifier_from_arn(arn)
-    return _deliver(arn, event, bucket_region) if may_invoke(name, arn, event) else None
-
-
-def may_invoke(name, arn, event):
-    """Whether S3 may invoke a function for the bucket that an event comes from."""
     bucket = event["Records"][0]["s3"]["bucket"]["arn"]
+    return _deliver(arn, event, bucket_region) if may_invoke(arn, "s3.amazonaws.com", bucket) else None
+
+
+def invoke_target(target, event, rule, view=None):
+    """The emulator's own, which tells what it invokes for which rule. A schedule has a role and is none."""
+    token = _rule.set(rule.get("Arn") if ":rule/" in rule.get("Arn", "") else None)
+    try:
+        return _invoke_target(target, event, rule, view)
+    finally:
+        _rule.reset(token)
+
+
+def dispatch(arn, payload):
+    """An event of EventBridge for a function."""
+    rule = _rule.get()
+    if rule is None or may_invoke(arn, "events.amazonaws.com", rule):
+        invoke_later(arn, json.loads(payload))
+
+
+def deliver_notification(arn, envelope, topic, subscription, _id, _raw, _attributes):
+    """A notification of SNS for a function."""
+    if may_invoke(arn, "sns.amazonaws.com", topic):
+        record = {"EventVersion": "1.0", "EventSubscriptionArn": subscription, "EventSource": "aws:sns", "Sns": json.loads(envelope)}
+        invoke_later(arn, {"Records": [record]})
+
+
+def invoke_later(arn, event):
+    """Invokes a function asynchronously."""
+    record, config, _name = lambda_svc._get_func_record_for_ref(arn)
+    if record and config:
+        lambda_svc.invoke_async_with_retry({**record, **lambda_svc._execution_record_for_config(record, config)}, event)
+
+
+def may_invoke(arn, service, source):
+    """Whether a service may invoke a function for what an event comes from."""
+    name, _qualifier = lambda_svc._lambda_function_name_and_qualifier_from_arn(arn)
     context = iam_evaluator.EvalContext(
-        principal_arn="s3.amazonaws.com", principal_type="Service", principal_account=get_account_id(),
+        principal_arn=service, principal_type="Service", principal_account=get_account_id(),
         action="lambda:InvokeFunction", resource_arn=arn, region=get_region(), secure_transport=True,
-        service_context={"aws:sourcearn": bucket, "aws:sourceaccount": get_account_id()},
+        service_context={"aws:sourcearn": source, "aws:sourceaccount": get_account_id()},
     )
     policy = (lambda_svc._functions.get(name) or {}).get("policy")
-    return iam_evaluator.evaluate_resource_policy(policy, context, service="s3.amazonaws.com").decision == "Allow"
+    return iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"

@@ -21,20 +21,16 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cloud import ACCOUNT, CALL_LIMIT, REGION, ROOT, SET_UP, CloudTest, run_scripts
+from accounts import A, B, C, AccountsTest
+from cloud import CALL_LIMIT, REGION, ROOT, SET_UP, run_scripts
 
 BINARIES = Path(os.environ.get("NOTIFIER_BINARIES", ROOT / "target" / "debug"))
-# A has the notifier, B the invoker; C is nobody's.
-A, B, C = ACCOUNT, "222233334444", "333344445555"
 EXTERNAL_ID = "an-external-id-of-32-characters."
-FROM, OPS, OWNER = "alerts@example.com", "ops@example.com", "owner@example.com"
+FROM, OPS, OWNER, OPERATOR = "alerts@example.com", "ops@example.com", "owner@example.com", "operator@example.com"
 # ALARM_EMAIL of Latchkey, which is in A. Its topic has two listeners: its own notifier, and the other stack's.
 NIGHT = "night@example.com"
 LATCHKEY = {
@@ -50,7 +46,7 @@ echo "topics $(of_stack AlarmTopic) $(of_stack NotifierAlarmTopic)"
 """
 INVOKER_ROLE = f"arn:aws:iam::{B}:role/notifier-invoker"
 # A window of a minute, and what the emulator takes to deliver a message.
-COUNT_LIMIT, STACK_LIMIT = 150, 90
+COUNT_LIMIT = 150
 
 
 def packed(binary):
@@ -87,7 +83,7 @@ def make_certificate(key_file, certificate_file):
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-class NotifierTest(CloudTest):
+class NotifierTest(AccountsTest):
     """Makes the four stacks once for all tests."""
 
     @classmethod
@@ -104,12 +100,12 @@ class NotifierTest(CloudTest):
         cls.notifier = cls.stack(A, "notifier", "notifier.yaml", {
             "CodeBucket": cls.buckets[A], "CodeObject": "notifier.zip", "InvokerRoleArn": INVOKER_ROLE,
             "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "AlarmTopicArn": cls.topic, "DirectInvokerArn": direct,
-            "MailFrom": FROM,
+            "OperatorEmail": OPERATOR, "MailFrom": FROM,
             "MailTo": f"{OPS},{OWNER}", "SubjectPrefix": "[test]", "MailsPerCallerAndDay": "1000", "MailsPerDay": "1000",
         })
         cls.invoker = cls.stack(B, "invoker", "invoker.yaml", {
             "CodeBucket": cls.buckets[B], "CodeObject": "notifier-invoker.zip", "NotifierArn": cls.notifier["FunctionArn"],
-            "NotifierRoleArn": cls.notifier["InvocationRoleArn"], "ExternalId": EXTERNAL_ID,
+            "NotifierRoleArn": cls.notifier["InvocationRoleArn"], "ExternalId": EXTERNAL_ID, "EventRuleName": "load-failed",
         })
 
     @classmethod
@@ -122,55 +118,6 @@ class NotifierTest(CloudTest):
         if status:
             raise AssertionError(printed + complaint)
         return printed.splitlines()[-1].split()[1:]
-
-    @classmethod
-    def client(cls, service, account=None, credentials=None, endpoint=None):
-        """A client of an account's root user or of temporary credentials."""
-        access = (account, "test", None)
-        if credentials:
-            access = tuple(credentials[key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
-        config = Config(connect_timeout=5, read_timeout=CALL_LIMIT * 3, retries={"total_max_attempts": 1}, max_pool_connections=40)
-        return botocore.session.Session().create_client(
-            service, region_name=REGION, endpoint_url=endpoint or cls.emulator.endpoint, aws_access_key_id=access[0],
-            aws_secret_access_key=access[1], aws_session_token=access[2], config=config,
-        )
-
-    @classmethod
-    def role(cls, account, name, *actions, trusted=None):
-        """A role that may do these actions and that the account may assume; its ARN and its credentials."""
-        iam = cls.client("iam", account)
-        trust = {"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": trusted or {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole",
-        }]}
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
-        return arn, cls.assume(cls.client("sts", account), arn)
-
-    @classmethod
-    def assume(cls, sts, arn, external_id=None):
-        more = {"ExternalId": external_id} if external_id else {}
-        return sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
-
-    @classmethod
-    def stack(cls, account, name, template, parameters):
-        """Makes a stack, and returns its outputs."""
-        cloudformation = cls.client("cloudformation", account)
-        cloudformation.create_stack(
-            StackName=name, TemplateBody=(ROOT / "stacks" / "notifier" / template).read_text(),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        limit = time.monotonic() + STACK_LIMIT
-        while True:
-            stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-            if stack["StackStatus"] == "CREATE_COMPLETE":
-                return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-            if stack["StackStatus"] != "CREATE_IN_PROGRESS" or time.monotonic() > limit:
-                events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-                reasons = [event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]]
-                raise AssertionError(f"{name}: {stack['StackStatus']} {reasons}")
-            time.sleep(0.2)
 
     @classmethod
     def make_bucket(cls, account, binary):
@@ -186,11 +133,6 @@ class NotifierTest(CloudTest):
             Bucket=cls.buckets[account], Key=f"{binary}.zip", Body=packed(binary),
             ServerSideEncryption="aws:kms", SSEKMSKeyId=outputs["KeyArn"],
         )
-
-    def refused(self, call, *codes):
-        with self.assertRaises(ClientError) as caught:
-            call()
-        self.assertIn(caught.exception.response["Error"]["Code"], codes or ("AccessDenied", "AccessDeniedException"))
 
     def mails(self, text):
         """The mails whose subject or text holds a text."""
@@ -299,8 +241,9 @@ class NotifierTest(CloudTest):
                 "CodeBucket": self.buckets[A], "CodeObject": "notifier.zip", "FunctionName": "by-relay", "RoleName": "by-relay",
                 "InvokerRoleArn": INVOKER_ROLE, "InvokerAccount": B, "ExternalId": EXTERNAL_ID, "MailFrom": FROM, "MailTo": OPS,
                 "Transport": "smtp", "SmtpHost": "localhost", "SmtpPort": port, "SmtpAuthority": certificate.read_text(),
-                "SmtpSecretArn": secret,
+                "SmtpSecretArn": secret, **self.network(),
             })
+            self.check_the_network("relay")
             function = self.client("lambda", A)
             fault, error = self.invoke(function, "by-relay", self.alert("by-relay"))
             self.assertTrue(error, fault)
@@ -444,6 +387,142 @@ class NotifierTest(CloudTest):
             self.assertEqual(len(self.mails(f"{item['alerts'] - 1} more alerts within a minute")), 1)
         [count] = self.mails_of_latchkey("1 more alert within a minute")
         self.assertIn("- sampleAuthMail-undelivered is in alarm", count["BodyText"])
+
+    # --- whom Lambda's own services let in, and what becomes of an event that nobody could hand on ---
+
+    def queue_of(self, account, stack, logical_id="Failed"):
+        """The address of a queue of a stack."""
+        resources = self.client("cloudformation", account).describe_stack_resources(StackName=stack)["StackResources"]
+        [queue] = [one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == logical_id]
+        return queue
+
+    def wait_for_messages(self, account, queue, number, limit=60):
+        """The bodies of so many messages, which are removed."""
+        sqs, bodies = self.client("sqs", account), []
+        deadline = time.monotonic() + limit
+        while len(bodies) < number:
+            self.assertLess(time.monotonic(), deadline, f"{len(bodies)} messages of {number}")
+            for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10).get("Messages", []):
+                bodies.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    def log_of(self, account, stack):
+        """The text of all lines of a function's log."""
+        resources = self.client("cloudformation", account).describe_stack_resources(StackName=stack)["StackResources"]
+        [group] = [one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "Log"]
+        events = self.client("logs", account).filter_log_events(logGroupName=group)["events"]
+        return "\n".join(event["message"] for event in events)
+
+    def test_the_rule_that_is_named_invokes_the_invoker_and_another_does_not(self):
+        self.wait_for_a_new_window()
+        events = self.client("events", B)
+        # The other one first: its event has no later moment to arrive.
+        for rule in ("another", "load-failed"):
+            events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
+            target = {"Id": "1", "Arn": self.invoker["FunctionArn"], "Input": json.dumps(self.alert(f"by-rule-{rule}"))}
+            events.put_targets(Rule=rule, Targets=[target])
+            events.put_events(Entries=[{"Source": rule, "DetailType": "load", "Detail": "{}"}])
+        self.wait_for_mail("Load by-rule-load-failed failed")
+        windows = [item for key, item in self.ledger().items() if key.startswith("window:")]
+        self.assertEqual(max(windows, key=lambda item: item["endsAt"])["alerts"], 1)
+
+    def test_an_event_that_is_not_handed_on_is_tried_three_times_and_then_kept_and_the_log_tells_no_secret(self):
+        wrong = "another-external-id-of-32-chars."
+        stack = self.stack(B, "shut-out", "invoker.yaml", {
+            "CodeBucket": self.buckets[B], "CodeObject": "notifier-invoker.zip", "NotifierArn": self.notifier["FunctionArn"],
+            "NotifierRoleArn": self.notifier["InvocationRoleArn"], "ExternalId": wrong, "FunctionName": "shut-out", "RoleName": "shut-out",
+        })
+        event = self.alert("kept", text="What nobody else should read.")
+        accepted = self.client("lambda", B).invoke(FunctionName=stack["FunctionArn"], InvocationType="Event", Payload=json.dumps(event))
+        self.assertEqual(accepted["StatusCode"], 202)
+        [kept] = self.wait_for_messages(B, self.queue_of(B, "shut-out"), 1)
+        self.assertEqual(kept["requestPayload"], event)
+        self.assertEqual(kept["responsePayload"]["errorType"], "RoleNotAssumed")
+        log = self.log_of(B, "shut-out")
+        faults = [json.loads(line) for line in log.splitlines() if '"cause"' in line]
+        self.assertEqual(len(faults), 3, log)
+        for fault in faults:
+            self.assertEqual((fault["account"], fault["notifier"]), (A, self.notifier["FunctionArn"]))
+            self.assertEqual(fault["role"], self.notifier["InvocationRoleArn"])
+            self.assertTrue(fault["requestId"])
+        for secret in (wrong, "What nobody else should read.", "Load kept failed"):
+            self.assertNotIn(secret, log)
+
+    def test_a_topic_that_is_not_the_alarms_invokes_nothing(self):
+        self.wait_for_a_new_window()
+        sns = self.client("sns", A)
+        other = sns.create_topic(Name="other")["TopicArn"]
+        sns.subscribe(TopicArn=other, Protocol="lambda", Endpoint=self.notifier["FunctionArn"])
+        before = self.log_of(A, "notifier")
+        sns.publish(TopicArn=other, Message="from a topic that nobody named")
+        # What the right topic delivers after it is there, and what the other one brought is not.
+        sns.publish(TopicArn=self.topic, Message="from the topic of the alarms")
+        self.wait_for_mail("The message from SNS is not a CloudWatch alarm")
+        self.assertEqual(self.log_of(A, "notifier")[len(before):].count('"outcome"'), 1)
+        self.assertEqual(self.mails("does not listen to"), [])
+
+    def test_the_notifiers_own_alarms_ring_past_the_notifier(self):
+        sns, sqs, cloudwatch = (self.client(service, A) for service in ("sns", "sqs", "cloudwatch"))
+        resources = self.client("cloudformation", A).describe_stack_resources(StackName="notifier")["StackResources"]
+        physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+        topic = physical["OwnAlarms"]
+        [operator] = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        self.assertEqual((operator["Protocol"], operator["Endpoint"]), ("email", OPERATOR))
+        policy = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*"},
+        ]}
+        queue = sqs.create_queue(QueueName="operator", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        # Of the notifier's own function and queue, and of nothing else: the emulator compares no dimensions.
+        watched = {
+            (alarm["MetricName"], alarm["Dimensions"][0]["Value"]): alarm["AlarmActions"]
+            for alarm in cloudwatch.describe_alarms(AlarmNames=[physical[name] for name in ("Faults", "Throttles", "Lost")])["MetricAlarms"]
+        }
+        failed = physical["Failed"].rsplit("/", 1)[1]
+        self.assertEqual(watched, {
+            ("Errors", "notifier"): [topic], ("Throttles", "notifier"): [topic], ("ApproximateNumberOfMessagesVisible", failed): [topic],
+        })
+
+        self.wait_for_a_new_window()
+        ses = self.client("ses", A)
+        ses.delete_identity(Identity=FROM)
+        try:
+            fault, error = self.invoke(self.client("lambda", A), "notifier", {"id": "neither an alert nor a mail"})
+        finally:
+            ses.verify_email_identity(EmailAddress=FROM)
+        self.assertTrue(error, fault)
+        self.assertEqual(fault["errorType"], "MailRecipientFailed")
+        # Lambda counts the fault. What SQS and a throttled Lambda count, which the emulator does not, is put here.
+        for namespace, metric in (("AWS/Lambda", "Throttles"), ("AWS/SQS", "ApproximateNumberOfMessagesVisible")):
+            cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": metric, "Value": 1}])
+        rung = {json.loads(body["Message"])["AlarmName"] for body in self.wait_for_messages(A, queue, 3)}
+        self.assertEqual(rung, {physical[name] for name in ("Faults", "Throttles", "Lost")})
+        self.assertEqual(self.mails(physical["Faults"]), [])
+
+    def network(self):
+        """A VPC and two subnets, as parameters."""
+        ec2 = self.client("ec2", A)
+        vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+        subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{n}.0/24")["Subnet"]["SubnetId"] for n in range(2)]
+        return {"VpcId": vpc, "SubnetIds": ",".join(subnets)}
+
+    def check_the_network(self, stack):
+        """A function in a VPC has a security group with two ways out, and the rights to its interfaces; one outside has neither."""
+        cloudformation, iam = self.client("cloudformation", A), self.client("iam", A)
+        for name in (stack, "notifier"):
+            resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+            physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+            statements = iam.get_role_policy(RoleName=physical["Role"], PolicyName="notify")["PolicyDocument"]["Statement"]
+            self.assertEqual("ec2:CreateNetworkInterface" in json.dumps(statements), name == stack)
+            self.assertEqual("SecurityGroup" in physical, name == stack)
+            if name == stack:
+                [group] = self.client("ec2", A).describe_security_groups(GroupIds=[physical["SecurityGroup"]])["SecurityGroups"]
+                parameters = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Parameters"]
+                port = int(next(one["ParameterValue"] for one in parameters if one["ParameterKey"] == "SmtpPort"))
+                self.assertEqual({(way["FromPort"], way["ToPort"]) for way in group["IpPermissionsEgress"]}, {(port, port), (443, 443)})
+                self.assertEqual(group["IpPermissions"], [])
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class FailedStacks(ScriptTest):
         # One line names the resource, the cause and the remedy.
         complaint = self.refuse("clear_failed_stack")
         self.assertIn("Code The bucket you tried to delete is not empty", complaint)
-        self.assertIn("run ./init.sh again", complaint)
+        self.assertIn("run the script again", complaint)
         self.assertIn("is DELETE_FAILED: run ./init.sh first", self.refuse("need_stack"))
         s3.delete_object(Bucket=name, Key="one")
         self.assertIn("now NONE", self.succeed("clear_failed_stack; echo \"now $(of_stack status)\""))

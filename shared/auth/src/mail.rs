@@ -16,6 +16,7 @@ use crate::account::email::Email;
 use crate::email_link::token::Token;
 use crate::throttle::Quota;
 use crate::time::Timestamp;
+use latchkey_html::escape;
 use std::fmt::{self, Write};
 
 /// Why a mail is sent. Each class has limits of its own.
@@ -173,22 +174,6 @@ impl MailTemplates {
 enum Part {
     Text(String),
     Link { label: &'static str, url: String },
-}
-
-/// Escapes text for HTML content and quoted attributes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// What CloudWatch sends is not refused for a character, but loses it.
+/// Replaces characters that would be refused in an event: no alarm is lost because of one.
 fn clean(text: &str, longest: usize) -> String {
     text.chars().map(|c| if is_deceptive(c) { ' ' } else { c }).take(longest).collect::<String>().trim().to_owned()
 }

@@ -6,6 +6,7 @@
 use crate::alert::{Alert, InvalidAlert, Link, Severity};
 use crate::limits::Storm;
 use latchkey_auth::{Email, Timestamp};
+use latchkey_html::escape;
 use std::fmt::Write;
 
 /// The longest subject in characters. What is beyond it stays in the body.
@@ -167,22 +168,6 @@ fn shortened(text: &str, longest: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(longest - 1).chain(['\u{2026}']).collect()
-}
-
-/// Escapes text for HTML content.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 fn escape_lines(text: &str) -> String {

@@ -14,6 +14,8 @@
 //!   parameters `PasswordHash`, `PasswordHashRounds` and `FormerPasswordHashes`, and what was found in a table taken over
 //! - `guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE]`: judges a template, a change
 //!   set or both by the rules of `shared/guard`, with the exceptions that belong to the template and with the owner's own file
+//! - `notifier FILE`: checks the settings of `notifier.sh`, and prints what is in force as assignments for a shell
+//! - `notifier FILE STACK KEY=VALUE…`: the parameters of one of its stacks as JSON, with what the script found out
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml`, the notifier's template and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
@@ -30,7 +32,7 @@ const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=V
     latchkey site FILE WEB OUT [ENDPOINT], latchkey functions FILE, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
     latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE], \
-    latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+    latchkey notifier FILE [STACK KEY=VALUE...], latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
 type Lines = Vec<String>;
@@ -52,6 +54,13 @@ fn main() -> ExitCode {
             self::former(file, latchkey::Deployed { hash, rounds, former }, found)
         }
         ["guard", arguments @ ..] => guard(arguments),
+        ["notifier", file] => notifier(file).and_then(|settings| {
+            let variables = settings.variables();
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            print(&latchkey::shell(&variables))
+        }),
+        ["notifier", file, stack, found @ ..] => notifier(file)
+            .and_then(|settings| print(&settings.parameters(stack, found).ok_or_else(|| vec![USAGE.to_owned()])?)),
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -179,6 +188,11 @@ fn guard(arguments: &[&str]) -> Result<(), Lines> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
     let case = latchkey::Case { template, parameters, change_set, of_template, of_owner };
     print(&latchkey::guard(case, Date::at(now))?)
+}
+
+fn notifier(file: &str) -> Result<latchkey::NotifierSetup, Lines> {
+    latchkey::NotifierSetup::read(&read(file)?)
+        .map_err(|problems| problems.into_iter().map(|problem| format!("{file}: {problem}")).collect())
 }
 
 fn generate() -> Result<(), Lines> {

@@ -1,12 +1,12 @@
 //! The events of the notifier and its log line.
 
+use crate::CannotStart;
 use crate::ledger::DynamoLedger;
 use crate::mail::AwsMailer;
 use crate::queue::SqsQueue;
 use crate::settings::OfNotifier;
-use crate::smtp::InvalidRelay;
 use latchkey_auth::{Clock, Entropy, Fault};
-use latchkey_config::{InvalidSetting, Settings};
+use latchkey_config::Settings;
 use latchkey_notifier::notify::Call;
 use latchkey_notifier::{Answer, Notifier, NotifyFault};
 use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock, SystemEntropy};
@@ -20,25 +20,11 @@ pub struct NotifierHandler {
     notifier: Notifier<DynamoLedger, AwsMailer, SqsQueue>,
 }
 
-/// Why the function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotStart {
-    /// A setting is missing or invalid.
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
-    /// The environment is not Lambda's.
-    #[error(transparent)]
-    Environment(#[from] latchkey_aws::EnvironmentError),
-    /// The relay cannot be checked.
-    #[error(transparent)]
-    Relay(#[from] InvalidRelay),
-}
-
 /// What became of an event.
 #[derive(Default)]
 pub struct Notes(RefCell<Option<Result<Answer, NotifyFault>>>);
 
-/// What an operator needs to mend a fault: the code of what failed, such as a relay's reply, and never the mail.
+/// What an operator needs to find the cause of a fault: the code of what failed, such as a relay's reply, and never the mail.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FaultLine<'a> {

@@ -3,9 +3,10 @@
 //! It fails with one of a fixed list of error types, and logs account, ARN and request ID with them; never credentials, and never
 //! the event. Who invoked it asynchronously gets Lambda's two retries, then the failure destination of its stack.
 
+use crate::CannotStart;
 use crate::settings::OfInvoker;
 use latchkey_auth::{Cause, Clock, Fault, Timestamp};
-use latchkey_config::{InvalidSetting, Settings};
+use latchkey_config::Settings;
 use latchkey_runtime::{Event, Handled, Handler, Report, SystemClock};
 use serde::Serialize;
 use serde_json::Value;
@@ -143,17 +144,6 @@ impl<A: OtherAccount> Invoker<A> {
 /// Hands events on.
 pub struct InvokerHandler<A: OtherAccount> {
     invoker: Invoker<A>,
-}
-
-/// Why the function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotStart {
-    /// A setting is missing or invalid.
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
-    /// The environment is not Lambda's.
-    #[error(transparent)]
-    Environment(#[from] latchkey_aws::EnvironmentError),
 }
 
 /// What an operator needs to mend a fault.

@@ -8,6 +8,7 @@
 //! | [`queue`] | the delayed message in SQS |
 //! | [`mail`] | SES or SMTP, as the settings say |
 //! | [`smtp`] | mail to a relay, stage by stage |
+//! | `line_by_line` | a connection that keeps plain text out of what TLS begins |
 //! | [`secret`] | the relay's credentials in Secrets Manager |
 //! | [`invoker`] | the function in the other account |
 //! | [`other_account`] | STS and Lambda, as the invoker uses them |
@@ -16,9 +17,24 @@
 pub mod handler;
 pub mod invoker;
 pub mod ledger;
+mod line_by_line;
 pub mod mail;
 pub mod other_account;
 pub mod queue;
 pub mod secret;
 pub mod settings;
 pub mod smtp;
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// A setting is missing or invalid.
+    #[error(transparent)]
+    Setting(#[from] latchkey_config::InvalidSetting),
+    /// The environment is not Lambda's.
+    #[error(transparent)]
+    Environment(#[from] latchkey_aws::EnvironmentError),
+    /// The relay cannot be checked.
+    #[error(transparent)]
+    Relay(#[from] smtp::InvalidRelay),
+}

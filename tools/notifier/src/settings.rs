@@ -9,7 +9,7 @@ use lettre::transport::smtp::client::Certificate;
 /// The settings of the notifier.
 #[derive(Debug)]
 pub struct OfNotifier {
-    /// What the notifier goes by.
+    /// The recipients, the limits, and where events may come from.
     pub notifier: NotifierSettings,
     /// The sender (`MAIL_FROM`).
     pub from: Email,

@@ -4,6 +4,7 @@
 //! connection is encrypted before anything else is said: by STARTTLS (RFC 3207), which the relay must offer, or from its start
 //! (RFC 8314).
 
+use crate::line_by_line::LineByLine;
 use crate::settings::Relay;
 use latchkey_auth::{Cause, Clock, Email, Entropy};
 use latchkey_notifier::{Mailer, Message, SendFault, Stage};
@@ -93,15 +94,7 @@ impl<L: Logins, C: Clock, E: Entropy> SmtpMailer<L, C, E> {
         let id = self.message_id();
         // Before the relay is bothered.
         let mail = self.format(message, &id)?;
-        let name =
-            ClientId::Domain(self.from.as_str().split_once('@').map_or("localhost", |(_, domain)| domain).to_owned());
-        let implicit = self.is_implicit.then(|| self.tls.clone());
-        let server = (self.host.as_str(), self.port);
-        let mut relay =
-            AsyncSmtpConnection::connect_tokio1(server, None, &name, implicit, None).await.map_err(fault)?;
-        if !self.is_implicit {
-            relay.starttls(self.tls.clone(), &name).await.map_err(fault)?;
-        }
+        let mut relay = self.connect().await?;
         stage.set(Stage::Authenticate);
         let login = self.logins.login().await;
         if let Some(login) = login.map_err(|cause| SendFault { stage: stage.get(), is_transient: true, cause })? {
@@ -135,11 +128,34 @@ impl<L: Logins, C: Clock, E: Entropy> SmtpMailer<L, C, E> {
         Ok(id)
     }
 
+    /// Opens an encrypted connection.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, SendFault> {
+        let fault = |error: Error| of(Stage::Connect, &error);
+        let name = ClientId::Domain(self.domain().to_owned());
+        let server = (self.host.as_str(), self.port);
+        if self.is_implicit {
+            let tls = Some(self.tls.clone());
+            return AsyncSmtpConnection::connect_tokio1(server, None, &name, tls, None).await.map_err(fault);
+        }
+        let stream = LineByLine::connect(server).await.map_err(|_| SendFault {
+            stage: Stage::Connect,
+            is_transient: true,
+            cause: Cause::code("connection"),
+        })?;
+        let mut relay = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await.map_err(fault)?;
+        relay.starttls(self.tls.clone(), &name).await.map_err(fault)?;
+        Ok(relay)
+    }
+
+    /// The sender's domain.
+    fn domain(&self) -> &str {
+        self.from.as_str().split_once('@').map_or("localhost", |(_, domain)| domain)
+    }
+
     fn message_id(&self) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
-        let domain = self.from.as_str().split_once('@').map_or("localhost", |(_, domain)| domain);
-        format!("<{:032x}@{domain}>", u128::from_be_bytes(bytes))
+        format!("<{:032x}@{}>", u128::from_be_bytes(bytes), self.domain())
     }
 
     fn format(&self, message: &Message, id: &str) -> Result<Vec<u8>, SendFault> {

@@ -2,7 +2,8 @@
 
 The only argument is JSON: `certificate` and `key` (PEM files), and as needed `login` (name and password), `starttls` (false: not
 offered), `silent` ("connect" or "data"), and replies in place of good ones: `recipients` (address to reply), `data` (a list, one for
-each mail, then good ones). It prints its port, and then each mail that it took as a line of JSON. It ends with its standard input.
+each mail, then good ones). With `injected`, replies in plain text, it is no relay: it sends them right behind its reply to STARTTLS, and
+then reads without a word. It prints its port, and then each mail that it took as a line of JSON. It ends with its standard input.
 """
 
 import asyncio
@@ -55,6 +56,19 @@ class Silent(asyncio.Protocol):
     """Takes connections and says nothing."""
 
 
+async def inject(reader, writer):
+    """What somebody between client and relay can send before TLS begins."""
+    writer.write(b"220 localhost ESMTP\r\n")
+    await reader.readline()
+    writer.write(b"250-localhost\r\n250 STARTTLS\r\n")
+    await reader.readline()
+    writer.write(b"220 Go ahead\r\n" + told["injected"].encode())
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(told["certificate"], told["key"])
+    await writer.start_tls(tls)
+    await reader.read()
+
+
 def protocol():
     if told.get("silent") == "connect":
         return Silent()
@@ -70,7 +84,10 @@ def protocol():
 
 async def main():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocol, "127.0.0.1", 0)
+    if "injected" in told:
+        server = await asyncio.start_server(inject, "127.0.0.1", 0)
+    else:
+        server = await loop.create_server(protocol, "127.0.0.1", 0)
     say(server.sockets[0].getsockname()[1])
     await loop.run_in_executor(None, sys.stdin.read)
     # Not by falling out of the loop: a silent handler would be waited for.

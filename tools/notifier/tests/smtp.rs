@@ -29,8 +29,13 @@ fn folder(name: &str) -> PathBuf {
 }
 
 impl Server {
-    async fn start(name: &str, mut told: Value) -> Self {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    async fn start(name: &str, told: Value) -> Self {
+        Self::start_as("localhost", name, told).await
+    }
+
+    /// Starts a relay whose certificate has this host name.
+    async fn start_as(host: &str, name: &str, mut told: Value) -> Self {
+        let made = rcgen::generate_simple_self_signed(vec![host.to_owned()]).unwrap();
         let (certificate, key) = (folder(name).join("certificate.pem"), folder(name).join("key.pem"));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
@@ -167,6 +172,21 @@ async fn a_relay_with_a_certificate_of_another_authority_is_not_spoken_to() {
     let from = Email::parse("alerts@example.com").unwrap();
     let logins = TestLogins { login: None, forgotten: Cell::new(false) };
     let mailer = SmtpMailer::new(server.relay(&other), from, logins, Fixed, Fixed).unwrap();
+    assert_eq!(fault(&mailer).await.0, Stage::Connect);
+}
+
+#[tokio::test]
+async fn a_relay_with_a_certificate_of_another_name_is_not_spoken_to() {
+    let server = Server::start_as("relay.example.com", "other-name", json!({})).await;
+    assert_eq!(fault(&server.mailer(None)).await.0, Stage::Connect);
+}
+
+#[tokio::test]
+async fn replies_that_came_before_tls_are_no_replies_of_the_relay() {
+    // Of the EHLO within TLS, the sender, the recipient, the data, the mail and the end.
+    let injected = "250 localhost\r\n250 OK\r\n250 OK\r\n354 Go ahead\r\n250 OK\r\n221 Bye\r\n";
+    let server = Server::start("injected", json!({ "injected": injected })).await;
+    let mailer = server.mailer(None).with_attempts_of(Duration::from_secs(3));
     assert_eq!(fault(&mailer).await.0, Stage::Connect);
 }
 

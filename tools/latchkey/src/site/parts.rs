@@ -11,6 +11,7 @@
 //! A comment that starts with any other single word and a colon is an error, so that a misspelt marker is never published.
 //! A template engine would add a dependency to every build for what these few lines do.
 
+use latchkey_html::escape;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -107,10 +108,6 @@ fn next_marker(text: &str) -> Option<Found<'_>> {
         let is_word = !word.is_empty() && word.chars().all(char::is_alphanumeric);
         is_word.then_some(Found { before: &text[..start], word, value, after })
     })
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]
