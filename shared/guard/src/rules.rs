@@ -131,10 +131,14 @@ pub enum Check {
     Everybody,
     /// Each function has a role that no other one has.
     OwnRole,
+    /// Each function writes to a log group of the template.
+    OwnLogGroup,
     /// Secrets are hidden parameters or come from AWS Secrets Manager, and nothing shows them.
     Secrets {
         /// How names of secrets end, in any case.
         words: Vec<String>,
+        /// How names end that are no secrets all the same.
+        but: Vec<String>,
     },
     /// Resources whose effect cannot be judged.
     Opaque {
