@@ -20,7 +20,7 @@ pub use check::{Problem, check};
 pub use effective::{effective, shell};
 pub use former::{Deployed, former};
 pub use functions::{Caller, Function, KeyKind, TRIGGER, Trial, functions};
-pub use guard::{Case, guard};
+pub use guard::{Case, guard, guard_all};
 pub use latchkey_guard::Date;
 pub use parameters::parameters;
 pub use settings::{Setting, settings};

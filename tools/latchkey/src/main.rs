@@ -14,6 +14,7 @@
 //!   parameters `PasswordHash`, `PasswordHashRounds` and `FormerPasswordHashes`, and what was found in a table taken over
 //! - `guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE]`: judges a template, a change
 //!   set or both by the rules of `shared/guard`, with the exceptions that belong to the template and with the owner's own file
+//! - `guard --all FILE [--rules FILE]`: judges the templates that a file lists as `[[template]]`, each with what belongs to it
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
@@ -30,6 +31,7 @@ const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=V
     latchkey site FILE WEB OUT [ENDPOINT], latchkey functions, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
     latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE], \
+    latchkey guard --all FILE [--rules FILE], \
     latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         ["former", file, hash, rounds, former, found] => {
             self::former(file, latchkey::Deployed { hash, rounds, former }, found)
         }
+        ["guard", "--all", list] => guard_all(list, None),
+        ["guard", "--all", list, "--rules", rules] => guard_all(list, Some(rules)),
         ["guard", arguments @ ..] => guard(arguments),
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
@@ -174,10 +178,22 @@ fn guard(arguments: &[&str]) -> Result<(), Lines> {
     if template.is_none() && (change_set.is_none() || parameters.is_some()) {
         return Err(usage());
     }
+    let case = latchkey::Case { template, parameters, change_set, of_template, of_owner };
+    print(&latchkey::guard(case, today())?)
+}
+
+fn guard_all(list: &str, rules: Option<&str>) -> Result<(), Lines> {
+    let folder = Path::new(list).parent().unwrap_or(Path::new(""));
+    let beside = |file: &str| read(&folder.join(file).to_string_lossy());
+    let of_owner = rules.map(|name| read(name).map(|text| (name, text))).transpose()?;
+    let of_owner = of_owner.as_ref().map(|(name, text)| (*name, text.as_str()));
+    print(&latchkey::guard_all((list, &read(list)?), of_owner, beside, today())?)
+}
+
+fn today() -> Date {
     #[expect(clippy::disallowed_methods, reason = "this is where the day comes in")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
-    let case = latchkey::Case { template, parameters, change_set, of_template, of_owner };
-    print(&latchkey::guard(case, Date::at(now))?)
+    Date::at(now)
 }
 
 fn generate() -> Result<(), Lines> {
