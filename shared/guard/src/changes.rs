@@ -110,7 +110,9 @@ fn losing(action: Option<&str>, policy: Option<&str>, replaces: bool) -> Option<
     match (action, policy) {
         (Some("Remove"), Some("Retain" | "Snapshot")) | (_, Some("ReplaceAndRetain" | "ReplaceAndSnapshot")) => None,
         (Some("Remove"), _) => Some(("DeletionPolicy", "the change deletes it")),
-        (_, Some("ReplaceAndDelete")) => Some(("UpdateReplacePolicy", "the change replaces it and deletes the old one")),
+        (_, Some("ReplaceAndDelete")) => {
+            Some(("UpdateReplacePolicy", "the change replaces it and deletes the old one"))
+        }
         (_, None) if replaces => {
             Some(("UpdateReplacePolicy", "the change replaces it and does not say that the old one stays"))
         }
