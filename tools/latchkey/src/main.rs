@@ -15,13 +15,15 @@
 //! - `guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE]`: judges a template, a change
 //!   set or both by the rules of `shared/guard`, with the exceptions that belong to the template and with the owner's own file
 //! - `guard --all FILE [--rules FILE]`: judges the templates that a file lists as `[[template]]`, each with what belongs to it
+//! - `plan DEPLOYED TEMPLATE PARAMETERS`: what a deployment would change of a stack, a line each: the template that it has, the one that
+//!   it would have with these parameters, and from standard input the parameters that it has, as name, tab, value
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml` and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
 
 use latchkey::{Date, KeyKind, ring};
 use serde_json::{Map, Value};
-use std::io::{Write, stderr, stdin, stdout};
+use std::io::{Read, Write, stderr, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,7 +34,7 @@ const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=V
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
     latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE], \
     latchkey guard --all FILE [--rules FILE], \
-    latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+    latchkey plan DEPLOYED TEMPLATE PARAMETERS, latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
 type Lines = Vec<String>;
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ["guard", "--all", list] => guard_all(list, None),
         ["guard", "--all", list, "--rules", rules] => guard_all(list, Some(rules)),
         ["guard", arguments @ ..] => guard(arguments),
+        ["plan", deployed, template, parameters] => plan(deployed, template, parameters),
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -188,6 +191,15 @@ fn guard_all(list: &str, rules: Option<&str>) -> Result<(), Lines> {
     let of_owner = rules.map(|name| read(name).map(|text| (name, text))).transpose()?;
     let of_owner = of_owner.as_ref().map(|(name, text)| (*name, text.as_str()));
     print(&latchkey::guard_all((list, &read(list)?), of_owner, beside, today())?)
+}
+
+fn plan(deployed: &str, template: &str, parameters: &str) -> Result<(), Lines> {
+    let mut stack = String::new();
+    stdin().read_to_string(&mut stack).map_err(|error| vec![format!("the parameters of the stack: {error}")])?;
+    let (deployed, template, parameters) = (read(deployed)?, read(template)?, Zeroizing::new(read(parameters)?));
+    let plan = latchkey::Plan { deployed: &deployed, template: &template, parameters: &parameters, stack: &stack };
+    let lines = latchkey::plan(plan).map_err(|unreadable| vec![format!("error: {unreadable}")])?;
+    print(&lines.iter().fold(String::new(), |all, line| all + line + "\n"))
 }
 
 fn today() -> Date {
