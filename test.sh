@@ -181,7 +181,7 @@ case $what in
     test_units
 
     step 'extensions of the emulator'
-    python -m unittest discover --start-directory tests/local --pattern 'test_[ce]*.py'
+    python -m unittest discover --start-directory tests/local --pattern 'test_[ceh]*.py'
 
     step 'the service'
     folder=$PWD/target/test
