@@ -295,6 +295,24 @@ fn no_other_resource_with_a_policy_is_open() {
     ]);
 }
 
+#[test]
+fn an_api_asks_who_calls() {
+    let open = [
+        with_policy("AWS::ApiGatewayV2::Route", "ApiId: a, RouteKey: POST /login"),
+        with_policy("AWS::ApiGatewayV2::Route", "ApiId: a, RouteKey: $default, AuthorizationType: NONE"),
+        with_policy("AWS::ApiGatewayV2::Route", "ApiId: a, RouteKey: POST /login, AuthorizationType: !Ref Kept"),
+        with_policy("AWS::ApiGatewayV2::Api", "Name: a, ProtocolType: HTTP, Target: function"),
+        with_policy("AWS::ApiGateway::Method", "HttpMethod: POST, AuthorizationType: NONE, ApiKeyRequired: true"),
+    ];
+    refused("nothing-is-open-to-everybody", &open.each_ref().map(|one| (one.as_str(), "anybody may call")));
+    passes(&[
+        with_policy("AWS::ApiGatewayV2::Route", "ApiId: a, RouteKey: POST /orders, AuthorizationType: JWT"),
+        with_policy("AWS::ApiGatewayV2::Route", "ApiId: a, RouteKey: OPTIONS /orders"),
+        with_policy("AWS::ApiGatewayV2::Api", "Name: a, ProtocolType: HTTP"),
+        with_policy("AWS::ApiGateway::Method", "HttpMethod: GET, AuthorizationType: AWS_IAM"),
+    ]);
+}
+
 /// A role that guests get, and what stands beside it.
 fn guests(beside: &str) -> String {
     format!(
@@ -337,6 +355,8 @@ fn a_macro_anywhere_and_a_template_from_elsewhere_are_refused() {
     let set = with_policy("AWS::CloudFormation::StackSet", "TemplateURL: \"https://example.com/t.yaml\"");
     let product = with_policy("AWS::ServiceCatalog::CloudFormationProvisionedProduct", "ProductName: p");
     refused("every-effect-can-be-judged", &[(&set, "another template"), (&product, "another template")]);
+    let hook = with_policy("AWS::CloudFormation::HookTypeConfig", "Configuration: \"{}\"");
+    refused("every-effect-can-be-judged", &[(&hook, "can turn it off")]);
     let loops =
         "Resources:\n  Fn::ForEach::Logs:\n    - Name\n    - [A, B]\n    - ${Name}Log: { Type: AWS::Logs::LogGroup }\n";
     refused("everything-is-resolved", &[(loops, "is a function that cannot be resolved")]);

@@ -11,6 +11,7 @@ pub(super) fn everybody(kind: &str, variant: &Item) -> Vec<Found> {
     let required = |name: &str| open_statements(properties.get(name).unwrap_or(properties));
     match kind {
         "AWS::Lambda::Url" => url(properties),
+        "AWS::ApiGatewayV2::Api" | "AWS::ApiGatewayV2::Route" | "AWS::ApiGateway::Method" => gateway(kind, properties),
         "AWS::Lambda::Permission" | "AWS::Lambda::LayerVersionPermission" => permission(properties),
         "AWS::Events::EventBusPolicy" => event_bus(properties),
         "AWS::SecretsManager::ResourcePolicy" => required("ResourcePolicy"),
@@ -33,6 +34,26 @@ fn url(properties: &Item) -> Vec<Found> {
     }
     let line = properties.get("AuthType").map_or(properties.line, |item| item.line);
     vec![Found::at(line, "anybody may call the function at this URL: AuthType is not AWS_IAM")]
+}
+
+/// What API Gateway lets in. The question of a browser (OPTIONS) comes before the call, and has no credentials.
+fn gateway(kind: &str, properties: &Item) -> Vec<Found> {
+    const ASKING: [&str; 4] = ["AWS_IAM", "JWT", "CUSTOM", "COGNITO_USER_POOLS"];
+    let known = |name: &str| properties.get(name).and_then(Item::known);
+    if kind == "AWS::ApiGatewayV2::Api" {
+        // One that is made of a target has a route without authorization.
+        let target = properties.get("Target").map(|target| target.line);
+        let found =
+            |line| Found::at(line, "anybody may call the Target of this API: it has no route that asks who they are");
+        return target.map(found).into_iter().collect();
+    }
+    let preflight =
+        known("HttpMethod") == Some("OPTIONS") || known("RouteKey").is_some_and(|key| key.starts_with("OPTIONS "));
+    if preflight || known("AuthorizationType").is_some_and(|authorization| ASKING.contains(&authorization)) {
+        return vec![];
+    }
+    let line = properties.get("AuthorizationType").map_or(properties.line, |item| item.line);
+    vec![Found::at(line, "anybody may call it: AuthorizationType does not ask who they are")]
 }
 
 fn permission(properties: &Item) -> Vec<Found> {

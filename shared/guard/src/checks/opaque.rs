@@ -19,6 +19,8 @@ pub(super) fn opaque(resource: &Resource, allowed: &[String]) -> Vec<Found> {
         "is a module, whose template is not here"
     } else if kind.starts_with("AWS::Serverless::") {
         "is written for the macro of AWS SAM: give the processed template"
+    } else if kind == "AWS::CloudFormation::HookTypeConfig" {
+        "says what a hook judges, and can turn it off"
     } else if kind == "AWS::CloudFormation::Macro" {
         "is a macro, which changes templates after they were judged"
     } else if !kind.starts_with("AWS::") {
