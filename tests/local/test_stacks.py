@@ -221,6 +221,21 @@ class Values(ScriptTest):
         self.assertEqual(printed, f"[{ACCOUNT}]\n")
 
 
+class Options(unittest.TestCase):
+    """What the scripts are called with."""
+
+    def read(self, arguments):
+        program = f". scripts/common.sh; read_options '--one --two' {arguments}; has_option --two; ! has_option --one; echo $CONFIG"
+        done = subprocess.run(["bash", "-euc", program], cwd=ROOT, capture_output=True, text=True, timeout=SCRIPT_LIMIT, check=False)
+        return done.stdout + done.stderr
+
+    def test_a_script_takes_its_own_options_and_no_other(self):
+        self.assertEqual(self.read("--two --config other.json"), "other.json\n")
+        refused = "error: unknown option --three; there are --config FILE and --one --two\n"
+        self.assertEqual(self.read("--two --three"), refused)
+        self.assertEqual(self.read("--one --config"), "error: --config needs a file\n")
+
+
 # init.sh without what it builds.
 SET_UP = """
 clear_failed_stack
