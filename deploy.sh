@@ -1,24 +1,32 @@
 #!/usr/bin/env bash
 # Builds the functions, deploys their code and the pages, and says what changed. It can be run again at any time:
 # an unchanged project changes nothing.
-#   ./deploy.sh [--config FILE] [--former-hashes-gone]    the latter: no account has a hash of a former PASSWORD_HASH any more
+#   ./deploy.sh [--config FILE] [--former-hashes-gone] [--plan]
+#     --former-hashes-gone    no account has a hash of a former PASSWORD_HASH any more
+#     --plan                  says what would change, and changes nothing
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-read_options --former-hashes-gone "$@"
+read_options '--former-hashes-gone --plan' "$@"
 prepare
 judge_template
 
 need_stack
-complete_rollback
+if ! has_option --plan; then
+  complete_rollback
+else
+  case $(of_stack status) in
+    UPDATE_*FAILED) say "stack $STACK: is $(of_stack status): a deployment would roll the failed update back first" ;;
+  esac
+fi
 # The pages name the pool, and the roles are that of the stack: init.sh may have been interrupted, or another pool named since.
 [ "$IDENTITY_POOL_ID" = "$(of_stack IdentityPoolId)" ] ||
   fail "IDENTITY_POOL_ID in $CONFIG is not the stack's pool, which is $(of_stack IdentityPoolId): run ./init.sh first"
 code_bucket=$(of_stack CodeBucket)
 remember_hashes ''
-[ "$OWN_OPTION" = no ] || forget_hashes
+if has_option --former-hashes-gone; then forget_hashes; fi
 
 # --- functions --------------------------------------------------------------------------------------------------
 
@@ -35,7 +43,7 @@ there=$(must aws s3api list-objects-v2 --bucket "$code_bucket" --prefix function
 while read -r name package; do
   key=$(code_key "$package")
   code+=("${name}Code=$key")
-  if ! grep -qxF "$key" <<<"$there"; then
+  if ! has_option --plan && ! grep -qxF "$key" <<<"$there"; then
     mkdir -p "$work/code/${key%/*}"
     cp "$ZIPS/$package/bootstrap.zip" "$work/code/$key"
     say "functions: $package is new"
@@ -45,7 +53,7 @@ done <<<"$FUNCTIONS"
 EXISTING_TABLE=$(of_stack ExistingTable)
 EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool)
 EXISTING_SENDER=$(of_stack ExistingSender)
-apply_stack "${code[@]}"
+if has_option --plan; then plan_stack "${code[@]}"; else apply_stack "${code[@]}"; fi
 
 # --- pages ------------------------------------------------------------------------------------------------------
 
@@ -82,12 +90,16 @@ while IFS= read -r file; do
 "
   etag=$(printf '%s\n' "$before" | awk -v digest="$digest" -v key="$key" '$1 == digest && $3 == key { print $2 }')
   if [ -z "$etag" ] || ! grep -qxF "$etag	$key" <<<"$there"; then
+    changed=$((changed + 1))
+    if has_option --plan; then
+      say "pages: would change: $key"
+      continue
+    fi
     # S3 sends what is stored and compresses nothing, so what is stored is compressed. Every browser takes it.
     packed=$work/pages/all.${key##*.}/$key
     mkdir -p "${packed%/*}"
     gzip -9 -n -c "$file" >"$packed"
     say "pages: $key"
-    changed=$((changed + 1))
   fi
 done <<END
 $(find "$site" -type f | sort)
@@ -106,18 +118,26 @@ for upload in ${uploads[@]+"${uploads[@]}"}; do
 done
 for key in $(printf '%s\n' "$before" | awk '{ print $3 }'); do
   if [ ! -e "$site/$key" ]; then
+    changed=$((changed + 1))
+    if has_option --plan; then
+      say "pages: would be removed: $key"
+      continue
+    fi
     must aws s3api delete-object --bucket "$BUCKET" --key "$key" >/dev/null
     say "pages: $key is removed"
-    changed=$((changed + 1))
   fi
 done
 if [ "$changed" = 0 ]; then
   say "pages: nothing to change"
-else
+elif ! has_option --plan; then
   there=$(objects)
   printf '%s' "$current" | while read -r digest key; do
     printf '%s %s %s\n' "$digest" "$(printf '%s\n' "$there" | awk -F '\t' -v key="$key" '$2 == key { print $1 }')" "$key"
   done | must aws s3 cp --only-show-errors - "s3://$BUCKET/$list"
 fi
-check_alarm_mail
-say "the service is at $SITE_URL"
+if has_option --plan; then
+  say "this was a plan: nothing was changed"
+else
+  check_alarm_mail
+  say "the service is at $SITE_URL"
+fi

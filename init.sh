@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 read_options --dry-run "$@"
 prepare
 judge_template
-if [ "$OWN_OPTION" = yes ]; then
+if has_option --dry-run; then
   say_what_would_move
   exit
 fi

@@ -257,7 +257,7 @@ case $what in
     check_features
     finish_tools
     # While the compiler is at work, what needs none of what it makes.
-    beside_suite 'extensions of the emulator, and its AWS CLI' test_aws_cli test_custom_resources test_emulator test_encryption_keys test_events
+    beside_suite 'extensions of the emulator, and its AWS CLI' test_aws_cli test_custom_resources test_emulator test_encryption_keys test_events test_hook
     check_lints
     check_scripts
     need_browser

@@ -191,12 +191,11 @@ for package in sys.argv[3:]:
 END
 }
 
-# The options of both scripts: --config FILE, and one of each script's own.
-# shellcheck disable=SC2034 # the scripts look at OWN_OPTION
-read_options() { # the script's own option, and what was given...
+# The options of both scripts: --config FILE, and those of each script's own, which take no value.
+read_options() { # the script's own options, with spaces between them, and what was given...
   local own=$1
   shift
-  CONFIG=config.json OWN_OPTION=no
+  CONFIG=config.json OPTIONS=' '
   while [ $# -gt 0 ]; do
     case $1 in
       --config)
@@ -204,13 +203,20 @@ read_options() { # the script's own option, and what was given...
         CONFIG=$2
         shift 2
         ;;
-      "$own")
-        OWN_OPTION=yes
+      *)
+        case " $own " in
+          *" $1 "*) OPTIONS="$OPTIONS$1 " ;;
+          *) fail "unknown option $1; there are --config FILE and $own" ;;
+        esac
         shift
         ;;
-      *) fail "unknown option $1; there are --config FILE and $own" ;;
     esac
   done
+}
+
+# Whether one of the script's own options was given.
+has_option() { # option
+  case $OPTIONS in *" $1 "*) ;; *) return 1 ;; esac
 }
 
 # shellcheck source=scripts/stack.sh

@@ -202,14 +202,59 @@ forget_hashes() {
 # exceptions are in guard.toml beside the configuration. Hidden parameters are not looked at, and a condition is judged both ways, so
 # what the scripts find out later makes no difference.
 judge_template() {
-  local verdict rules=()
-  [ ! -e "$(dirname "$CONFIG")/guard.toml" ] || rules=(--rules "$(dirname "$CONFIG")/guard.toml")
+  local digest files=(template.yaml stacks/guard.toml)
   private_folder
   (umask 077 && latchkey parameters "$CONFIG" template.yaml >"$PRIVATE/judged.json") || exit 1
-  verdict=$(latchkey guard template.yaml --parameters "$PRIVATE/judged.json" --of-template stacks/guard.toml \
-    ${rules[@]+"${rules[@]}"}) || fail "the guard refuses the template, and nothing was changed"
+  [ ! -e "$(own_rules)" ] || files+=("$(own_rules)")
+  digest=$(cat "${files[@]}" "$PRIVATE/judged.json" | sha256)
+  # init.sh ends with deploy.sh, which has nothing to judge if it is all the same.
+  if [ "$digest" != "${LATCHKEY_JUDGED:-}" ]; then
+    judge "$PRIVATE/judged.json"
+    say "guard: $VERDICT"
+    export LATCHKEY_JUDGED=$digest
+  fi
   rm -f "$PRIVATE/judged.json"
-  say "guard: $verdict"
+}
+
+own_rules() {
+  printf '%s/guard.toml' "$(dirname "$CONFIG")"
+}
+
+# Judges the template with these parameters, and sets VERDICT or ends the script.
+judge() { # file of parameters
+  local rules=()
+  [ ! -e "$(own_rules)" ] || rules=(--rules "$(own_rules)")
+  VERDICT=$(latchkey guard template.yaml --parameters "$1" --of-template stacks/guard.toml ${rules[@]+"${rules[@]}"}) ||
+    fail "the guard refuses the template, and nothing was changed"
+}
+
+# Writes the parameters of the stack into a private file: with the settings, with what was there before the stack (EXISTING_...,
+# FORMER_HASHES), with the keys and with these code keys. They hold keys, so they go by a file.
+write_parameters() { # NAMECode=key...
+  prepare_keys
+  (umask 077 && latchkey parameters "$CONFIG" template.yaml "FormerPasswordHashes=$FORMER_HASHES" "ExistingTable=$EXISTING_TABLE" \
+    "ExistingIdentityPool=$EXISTING_IDENTITY_POOL" "ExistingSender=$EXISTING_SENDER" "$@" "${KEY_ARGUMENTS[@]}" \
+    >"$PRIVATE/parameters.json") || exit 1
+}
+
+# ./deploy.sh --plan: judges the template with the parameters that apply_stack would give the stack, and says what would change of it.
+# Changes nothing.
+plan_stack() { # NAMECode=key...
+  local lines line
+  write_parameters "$@"
+  judge "$PRIVATE/parameters.json"
+  aws cloudformation get-template --stack-name "$STACK" --template-stage Original --query TemplateBody --output text \
+    >"$PRIVATE/deployed.yaml" || fail "the template of stack $STACK cannot be read"
+  lines=$(latchkey plan "$PRIVATE/deployed.yaml" template.yaml "$PRIVATE/parameters.json" <<<"$STACK_LINES") || exit 1
+  rm -rf "$PRIVATE/keys" "$PRIVATE/parameters.json" "$PRIVATE/deployed.yaml"
+  if [ "$(of_stack status)" = UPDATE_ROLLBACK_FAILED ]; then
+    say "stack $STACK: would complete the rollback of a failed update first"
+  fi
+  if [ -z "$lines" ]; then
+    say "stack $STACK: nothing to change"
+  else
+    while IFS= read -r line; do say "stack $STACK: would change: $line"; done <<<"$lines"
+  fi
 }
 
 # Creates the stack or updates it with the settings, with what was there before it (EXISTING_..., FORMER_HASHES) and with these code keys.
@@ -228,11 +273,7 @@ apply_stack() { # NAMECode=key...
   if ! aws s3api head-object --bucket "$code_bucket" --key "$key" >/dev/null 2>&1; then
     must aws s3api put-object --bucket "$code_bucket" --key "$key" --body template.yaml >/dev/null
   fi
-  prepare_keys
-  # The parameters hold keys: they go by a file.
-  (umask 077 && latchkey parameters "$CONFIG" template.yaml "FormerPasswordHashes=$FORMER_HASHES" "ExistingTable=$EXISTING_TABLE" \
-    "ExistingIdentityPool=$EXISTING_IDENTITY_POOL" "ExistingSender=$EXISTING_SENDER" "$@" "${KEY_ARGUMENTS[@]}" \
-    >"$PRIVATE/parameters.json") || exit 1
+  write_parameters "$@"
   # The endpoint of S3 with the bucket in the path: the local cloud understands no other form.
   if change_stack update-stack --template-url "${AWS_ENDPOINT_URL:-https://s3.$REGION.amazonaws.com}/$code_bucket/$key" \
     --capabilities CAPABILITY_IAM --parameters "file://$PRIVATE/parameters.json"; then

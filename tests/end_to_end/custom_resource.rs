@@ -175,13 +175,13 @@ async fn the_three_providers_work_together_as_the_example_says() {
     assert!(!cloud.output("example", "VerificationToken").await.is_empty());
 
     // Another key replaces the file, and another moment reads the parameter anew.
-    let second = [("Contents", "two"), ("Expected", "two"), ("FileKey", "b.txt"), ("Moment", "2")];
+    let second = [("Contents", "two"), ("Expected", "two"), ("ObjectKey", "b.txt"), ("Moment", "2")];
     assert_eq!(deploy("update-stack", with(&second)).await, "UPDATE_COMPLETE", "{}", cloud.failures("example").await);
     assert_eq!(cloud.keys(&bucket).await, ["b.txt"]);
     assert_eq!(cloud.output("example", "ParameterValue").await, "two");
 
     // An assertion that never holds ends with its time, and the update is rolled back.
-    let third = [("Contents", "three"), ("Expected", "four"), ("FileKey", "b.txt"), ("Moment", "2")];
+    let third = [("Contents", "three"), ("Expected", "four"), ("ObjectKey", "b.txt"), ("Moment", "2")];
     assert_eq!(deploy("update-stack", with(&third)).await, "UPDATE_ROLLBACK_COMPLETE");
     let failures = cloud.failures("example").await;
     assert!(failures.contains("Written") && failures.contains("Operation timed out"), "{failures}");

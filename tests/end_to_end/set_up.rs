@@ -46,9 +46,9 @@ async fn running_both_scripts_again_changes_nothing_and_says_so() {
     // init.sh ends with deploy.sh.
     let printed = run(&service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap();
     let mut said: Vec<_> = printed.lines().map(|line| line.split_once("] ").map_or(line, |(_, words)| words)).collect();
-    // Each of the two judges the template.
+    // The template is judged once.
     let judged = said.extract_if(.., |line| line.starts_with("guard: ")).collect::<Vec<_>>();
-    assert!(judged.len() == 2 && judged.iter().all(|line| line.ends_with(" rules hold")), "{judged:?}");
+    assert!(judged.len() == 1 && judged[0].ends_with(" rules hold"), "{judged:?}");
     let stack = format!("stack {}: nothing to change", service.setting("FUNCTION_PREFIX"));
     let site = format!("the service is at {}", service.setting("SITE_URL"));
     let mut expected = vec![stack.as_str(), &stack, "pages: nothing to change", &site];
@@ -57,6 +57,74 @@ async fn running_both_scripts_again_changes_nothing_and_says_so() {
     }
     assert_eq!(said, expected);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+}
+
+/// What a deployment could change: the stack's events, and the objects of both buckets.
+async fn state(service: &Service) -> Vec<String> {
+    let stack = service.setting("FUNCTION_PREFIX");
+    let events = ["cloudformation", "describe-stack-events", "--stack-name", stack, "--query", "StackEvents[].EventId"];
+    let bucket = [
+        "cloudformation",
+        "describe-stacks",
+        "--stack-name",
+        stack,
+        "--output",
+        "text",
+        "--query",
+        "Stacks[0].Outputs[?OutputKey=='CodeBucket'].OutputValue",
+    ];
+    let code = run(service, "aws", &bucket).await.unwrap();
+    let mut state = vec![run(service, "aws", &events).await.unwrap()];
+    for bucket in [code.trim(), service.setting("BUCKET")] {
+        let objects = ["s3api", "list-objects-v2", "--bucket", bucket, "--query", "Contents[].[Key,ETag,LastModified]"];
+        state.push(run(service, "aws", &objects).await.unwrap());
+    }
+    assert!(state.iter().all(|part| part.lines().count() > 5), "{state:?}");
+    state
+}
+
+#[tokio::test]
+async fn a_plan_says_what_a_deployment_would_change_and_changes_nothing() {
+    let service = Service::running();
+    let running = service.folder.join("config.json");
+    let stack = service.setting("FUNCTION_PREFIX");
+    let before = state(&service).await;
+
+    let planned = run(&service, "./deploy.sh", &["--plan", "--config", running.to_str().unwrap()]).await.unwrap();
+    for line in [&format!("stack {stack}: nothing to change"), "pages: nothing to change", "nothing was changed"] {
+        assert!(planned.contains(line), "{line}: {planned}");
+    }
+
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&running).unwrap()).unwrap();
+    config["EXTERNAL_NAME"] = json!("Another name");
+    config["LOG_RETENTION_DAYS"] = json!(90);
+    let folder = service.folder.join(prefix("planned"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let changed = folder.join("config.json");
+    std::fs::write(&changed, config.to_string()).unwrap();
+    let recorder = Recorder::new(folder.join("recorder"));
+    let arguments = ["--plan", "--config", changed.to_str().unwrap()];
+    let planned = run_recorded(&service, &recorder, "./deploy.sh", &arguments).await.unwrap();
+    let name = service.setting("EXTERNAL_NAME");
+    for change in [
+        &format!("stack {stack}: would change: parameter ServiceName: {name} becomes Another name"),
+        &format!("stack {stack}: would change: parameter LogRetentionDays: 30 becomes 90"),
+        &format!("stack {stack}: would change: each function gets a new version"),
+        "pages: would change: ",
+        "this was a plan: nothing was changed",
+    ] {
+        assert!(planned.contains(change), "{change}: {planned}");
+    }
+    assert!(planned.contains("guard: ") && !planned.contains("new code"), "{planned}");
+
+    // It only asked, and everything is as it was.
+    const CHANGING: [&str; 7] = ["create-", "update-", "delete-", "put-", "execute-", "tag-", "s3://"];
+    let arguments = recorder.command_lines();
+    let arguments = arguments.lines().filter(|line| !line.contains(' '));
+    let changing: Vec<_> = arguments.filter(|line| CHANGING.iter().any(|word| line.starts_with(word))).collect();
+    // The one object that is read is the list of the pages.
+    assert_eq!(changing, [format!("s3://{}/deployed", service.setting("BUCKET"))]);
+    assert_eq!(state(&service).await, before);
 }
 
 #[tokio::test]

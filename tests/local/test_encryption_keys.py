@@ -114,8 +114,10 @@ class KeysTest(AccountsTest):
 
     def test_a_key_that_is_disabled_or_waits_for_its_deletion_stops_what_it_encrypts_and_rotation_does_not(self):
         kms = self.client("kms", credentials=self.administrator)
+
         def code_of(call):
             return self.error(call)[1]
+
         kms.enable_key_rotation(KeyId=self.key)
         self.assertEqual(self.read(self.user), self.code)
         kms.disable_key(KeyId=self.key)

@@ -123,6 +123,7 @@ class NotifierScriptTest(AccountsTest):
     def test_a_setting_that_changed_updates_its_stack_and_keeps_the_external_id(self):
         def external_id():
             return {one["ParameterKey"]: one["ParameterValue"] for one in self.stack_of(A, "Callee")["Parameters"]}["ExternalId"]
+
         before = external_id()
         self.assertRegex(before, "^[0-9a-f]{32}$")
         self.settings["callee"]["Callee"]["SubjectPrefix"] = "[changed]"

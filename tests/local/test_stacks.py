@@ -8,13 +8,14 @@ The functions of the scripts are called one by one, so nothing is built: target/
 import json
 import shutil
 import re
+import subprocess
 import time
 import unittest
 import urllib.request
 
 from botocore.exceptions import ClientError
 
-from cloud import ACCOUNT, REGION, SCRIPT_LIMIT, SET_UP, CloudTest, programs, run_scripts
+from cloud import ACCOUNT, REGION, ROOT, SCRIPT_LIMIT, SET_UP, CloudTest, programs, run_scripts
 
 # One table, and nothing else that a rollback could leave.
 TABLE = {
@@ -196,6 +197,21 @@ class Values(ScriptTest):
         program.chmod(0o700)
         printed = self.succeed('look aws sts get-caller-identity --query Account --output text; echo "[$FOUND]"', first=folder)
         self.assertEqual(printed, f"[{ACCOUNT}]\n")
+
+
+class Options(unittest.TestCase):
+    """What the scripts are called with."""
+
+    def read(self, arguments):
+        program = f". scripts/common.sh; read_options '--one --two' {arguments}; has_option --two; ! has_option --one; echo $CONFIG"
+        done = subprocess.run(["bash", "-euc", program], cwd=ROOT, capture_output=True, text=True, timeout=SCRIPT_LIMIT, check=False)
+        return done.stdout + done.stderr
+
+    def test_a_script_takes_its_own_options_and_no_other(self):
+        self.assertEqual(self.read("--two --config other.json"), "other.json\n")
+        refused = "error: unknown option --three; there are --config FILE and --one --two\n"
+        self.assertEqual(self.read("--two --three"), refused)
+        self.assertEqual(self.read("--one --config"), "error: --config needs a file\n")
 
 
 class PublicAccess(ScriptTest):

@@ -196,28 +196,6 @@ impl<'a> Settings<'a> {
         (self.0)(key).filter(|text| !text.is_empty())
     }
 
-    /// The rules and exceptions of the guard's owner, in TOML: `GUARD_RULES`.
-    #[must_use]
-    pub fn guard_rules(&self) -> Option<String> {
-        self.get("GUARD_RULES")
-    }
-
-    /// The name of Latchkey's stack, in which the guard knows the exceptions of its template: `GUARDED_STACK`.
-    #[must_use]
-    pub fn guarded_stack(&self) -> Option<String> {
-        self.get("GUARDED_STACK")
-    }
-
-    /// Whether the function that tries a hook out answers the first time that it is in progress: `USE_CALLBACKS`, `yes` or `no`.
-    #[must_use]
-    pub fn uses_callbacks(&self) -> Option<bool> {
-        match self.get("USE_CALLBACKS")?.as_str() {
-            "yes" => Some(true),
-            "no" => Some(false),
-            _ => None,
-        }
-    }
-
     fn text(&self, key: &'static str, expected: &'static str) -> Result<String, InvalidSetting> {
         self.get(key).ok_or(InvalidSetting { key, expected })
     }

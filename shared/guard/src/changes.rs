@@ -58,18 +58,22 @@ fn one(law: Law<'_>, change: &Node) -> Judgement {
     let Some(kind) = text("ResourceType") else {
         return unresolved(law, line, id, "the change does not say of which type the resource is");
     };
-    let goes = losing(law.rules, kind, text("Action"), text("PolicyAction"));
-    if let Some((rule, what)) = goes {
-        let finding = Finding {
-            line,
-            resource: id.to_owned(),
-            rule: rule.name.clone(),
-            property: None,
-            found: what.to_owned(),
-            sentence: rule.sentence.clone(),
-        };
-        return law.except(finding);
-    }
+    let replaces = matches!(text("Replacement"), Some("True" | "Conditional"));
+    let mut judgement = match losing(text("Action"), text("PolicyAction"), replaces) {
+        Some((attribute, what)) => lost(law, line, id, kind, attribute, what).unwrap_or_default(),
+        None => Judgement::default(),
+    };
+    // What replaces it is judged all the same, also where the loss is excepted.
+    let next = becoming(law, described, id, kind);
+    judgement.findings.extend(next.findings);
+    judgement.excepted.extend(next.excepted);
+    judgement
+}
+
+/// What the resource will be.
+fn becoming(law: Law<'_>, described: &Node, id: &str, kind: &str) -> Judgement {
+    let text = |key| described.get(key).and_then(Node::scalar);
+    let line = described.line;
     if text("Action") == Some("Remove") {
         return Judgement::default();
     }
@@ -100,33 +104,39 @@ fn one(law: Law<'_>, change: &Node) -> Judgement {
     alone_with_attributes(law, &resource)
 }
 
-/// The rule that wants the resource kept where the change loses it.
-fn losing<'a>(
-    rules: &'a [Rule],
-    kind: &str,
-    action: Option<&str>,
-    policy: Option<&str>,
-) -> Option<(&'a Rule, &'static str)> {
-    let (attribute, what) = match (action, policy) {
-        (Some("Remove"), Some("Retain" | "Snapshot")) | (_, Some("ReplaceAndRetain" | "ReplaceAndSnapshot")) => {
-            return None;
+/// The attribute that would keep a resource which the change loses, and what the change does. A replacement that does not say what
+/// becomes of the old resource deletes it.
+fn losing(action: Option<&str>, policy: Option<&str>, replaces: bool) -> Option<(&'static str, &'static str)> {
+    match (action, policy) {
+        (Some("Remove"), Some("Retain" | "Snapshot")) | (_, Some("ReplaceAndRetain" | "ReplaceAndSnapshot")) => None,
+        (Some("Remove"), _) => Some(("DeletionPolicy", "the change deletes it")),
+        (_, Some("ReplaceAndDelete")) => {
+            Some(("UpdateReplacePolicy", "the change replaces it and deletes the old one"))
         }
-        (Some("Remove"), _) => ("DeletionPolicy", "the change deletes it"),
-        (_, Some("ReplaceAndDelete")) => ("UpdateReplacePolicy", "the change replaces it and deletes the old one"),
-        _ => return None,
-    };
-    keeps(rules, kind, attribute).map(|rule| (rule, what))
+        (_, None) if replaces => {
+            Some(("UpdateReplacePolicy", "the change replaces it and does not say that the old one stays"))
+        }
+        _ => None,
+    }
 }
 
-/// The rule that wants resources of a type kept when they would be deleted.
+/// Judges that a resource is deleted; none where no rule wants it kept.
 #[must_use]
-pub fn keeper<'a>(rules: &'a [Rule], kind: &str) -> Option<&'a Rule> {
-    keeps(rules, kind, "DeletionPolicy")
+pub fn deletion(law: Law<'_>, id: &str, kind: &str) -> Option<Judgement> {
+    lost(law, 1, id, kind, "DeletionPolicy", "it is deleted")
 }
 
-fn keeps<'a>(rules: &'a [Rule], kind: &str, attribute: &str) -> Option<&'a Rule> {
+fn lost(law: Law<'_>, line: usize, id: &str, kind: &str, attribute: &str, what: &str) -> Option<Judgement> {
     let asks = |rule: &Rule| rule.require.iter().any(|requirement| requirement.attribute.as_deref() == Some(attribute));
-    rules.iter().find(|rule| rule.is_about(kind) && asks(rule))
+    let rule = law.rules.iter().find(|rule| rule.is_about(kind) && asks(rule))?;
+    Some(law.except(Finding {
+        line,
+        resource: id.to_owned(),
+        rule: rule.name.clone(),
+        property: Some(attribute.to_owned()),
+        found: what.to_owned(),
+        sentence: rule.sentence.clone(),
+    }))
 }
 
 fn unresolved(law: Law<'_>, line: usize, id: &str, what: &str) -> Judgement {

@@ -1,11 +1,13 @@
 //! The checks that rules name: what takes more than looking at single properties.
 
 mod buckets;
+mod everybody;
 mod functions;
 mod grants;
 mod guests;
 mod opaque;
 mod secrets;
+mod trust;
 
 use crate::judge::{Found, Scene};
 use crate::rules::Check;
@@ -18,15 +20,16 @@ pub(crate) fn variant(check: &Check, scene: Scene<'_>, resource: &Resource, vari
         Check::Grants { managed_policies, actions_without_resource, named_by_condition } => {
             let excused =
                 grants::Excused { without_resource: actions_without_resource, by_condition: named_by_condition };
-            grants::grants(&resource.kind, variant, managed_policies, &excused)
+            grants::grants(scene, &resource.kind, variant, managed_policies, &excused)
         }
-        Check::Trust => grants::trust(variant),
+        Check::Trust => trust::trust(scene, variant),
         Check::Guests { functions } => guests::guests(scene, resource, variant, functions),
         Check::PlainHttp => buckets::plain_http(scene, resource, variant),
         Check::PublicObjects { actions } => buckets::public_objects(variant, actions),
-        Check::Everybody => grants::everybody(&resource.kind, variant),
+        Check::Everybody => everybody::everybody(&resource.kind, variant),
         Check::OwnRole => functions::own_role(scene, resource, variant),
-        Check::Secrets { words } => secrets::resource(scene, resource, variant, words),
+        Check::OwnLogGroup => functions::own_log_group(scene, variant),
+        Check::Secrets { words, but } => secrets::resource(scene, resource, variant, &secrets::Names { words, but }),
         Check::Opaque { allowed } => opaque::opaque(resource, allowed),
     }
 }
@@ -34,7 +37,9 @@ pub(crate) fn variant(check: &Check, scene: Scene<'_>, resource: &Resource, vari
 /// What a check finds about a template beside its resources, with the name of what it is about.
 pub(crate) fn template(check: &Check, scene: Scene<'_>) -> Vec<(String, Found)> {
     match check {
-        Check::Secrets { words } => scene.whole.map(|template| secrets::template(template, words)).unwrap_or_default(),
+        Check::Secrets { words, but } => {
+            scene.whole.map(|template| secrets::template(template, &secrets::Names { words, but })).unwrap_or_default()
+        }
         _ => vec![],
     }
 }

@@ -15,15 +15,46 @@ pub struct Statement<'a> {
 const ELEMENTS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
+/// What a policy document has beside its statements. In another spelling, nobody can tell which of two lists counts.
+const PARTS: [&str; 3] = ["Version", "Id", "Statement"];
+
+/// The keys of conditions that tie access to somebody: to an account, an organization, a network, or a resource on whose behalf a
+/// service comes.
+const TYING: [&str; 13] = [
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:SourceOwner",
+    "aws:SourceVpc",
+    "aws:SourceVpce",
+    "kms:CallerAccount",
+    "sts:ExternalId",
+];
+
+/// The operators that want one of the values. Those that end in `IfExists` let pass whoever says nothing.
+const WANTING: [&str; 4] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike"];
+
 /// The statements of a policy document; none if it is not one.
 #[must_use]
 pub fn statements(document: &Item) -> Option<Vec<Statement<'_>>> {
+    if document.entries().iter().any(|(name, _)| !PARTS.contains(&name.as_str())) {
+        return None;
+    }
     let statements = document.get("Statement")?.one_or_many();
     let whole = |item| Statement { whole: item };
     statements.iter().all(|item| matches!(item.value, Value::Map(_))).then(|| statements.iter().map(whole).collect())
 }
 
 impl<'a> Statement<'a> {
+    pub(crate) fn of(whole: &'a Item) -> Self {
+        Self { whole }
+    }
+
     /// The line that it begins on.
     #[must_use]
     pub fn line(self) -> usize {
@@ -36,10 +67,11 @@ impl<'a> Statement<'a> {
         self.whole.get(name)
     }
 
-    /// Whether it denies, and so takes nothing but rights away.
+    /// Whether it denies, and so takes nothing but rights away. With an element that is not known, such as a second effect in
+    /// another spelling, nobody can tell.
     #[must_use]
     pub fn denies(self) -> bool {
-        self.element("Effect").and_then(Item::known) == Some("Deny")
+        self.element("Effect").and_then(Item::known) == Some("Deny") && self.stranger().is_none()
     }
 
     /// An element that policies do not have, such as one in another spelling.
@@ -75,8 +107,25 @@ impl<'a> Statement<'a> {
         if self.element("NotPrincipal").is_some() {
             return true;
         }
-        let open = |item: &Item| item.pieces().is_none_or(|_| item.shown().contains(['*', '?']));
-        self.principals().iter().any(|(kind, item)| kind.is_none() || open(item))
+        self.principals().iter().any(|(kind, item)| kind.is_none() || is_anybody(item))
+    }
+
+    /// Whether a condition ties it to somebody ([`TYING`]), and not to a pattern that fits everybody.
+    #[must_use]
+    pub fn is_tied(self) -> bool {
+        let wants = |operator: &str| {
+            let operator = operator.strip_prefix("ForAnyValue:").unwrap_or(operator);
+            WANTING.iter().any(|known| known.eq_ignore_ascii_case(operator))
+        };
+        let ties = |key: &str| {
+            TYING.iter().any(|known| known.eq_ignore_ascii_case(key))
+                || key.to_ascii_lowercase().starts_with("kms:encryptioncontext:")
+        };
+        let all = self.element("Condition").map_or(&[][..], Item::entries);
+        all.iter().filter(|(operator, _)| wants(operator)).flat_map(|(_, keys)| keys.entries()).any(|(key, value)| {
+            let values = value.one_or_many();
+            ties(key) && !values.is_empty() && values.iter().all(names_somebody)
+        })
     }
 
     /// The value that a condition compares a key with, if it is one known text: by operator and key, in any case.
@@ -96,5 +145,29 @@ impl<'a> Statement<'a> {
     pub fn has_condition(self) -> bool {
         let keys = |condition: &Item| condition.entries().iter().any(|(_, keys)| !keys.entries().is_empty());
         self.element("Condition").is_some_and(keys)
+    }
+}
+
+/// Whether a principal is everybody, or nobody can tell that it is not.
+#[must_use]
+pub fn is_anybody(principal: &Item) -> bool {
+    principal.pattern().is_none_or(|text| text.contains(['*', '?']))
+}
+
+/// Whether the value of a condition names an account, an organization or a resource. An ARN does by its account, because anybody can
+/// give a name that their own account is free to give; buckets have names that are unique in the world.
+#[must_use]
+pub fn names_somebody(value: &Item) -> bool {
+    if value.resource().is_some() {
+        return true;
+    }
+    let Some(text) = value.pattern() else { return false };
+    let sections: Vec<&str> = text.splitn(6, ':').collect();
+    let named = |section: &str| !section.is_empty() && !section.contains(['*', '?']);
+    match sections[..] {
+        ["arn", _, "s3", "", "", bucket] => !bucket.starts_with(['*', '?']),
+        ["arn", _, _, _, account, _] => named(account),
+        [first, ..] if first.starts_with("arn") => false,
+        _ => !text.is_empty() && !text.starts_with(['*', '?']),
     }
 }

@@ -131,10 +131,14 @@ pub enum Check {
     Everybody,
     /// Each function has a role that no other one has.
     OwnRole,
+    /// Each function writes to a log group of the template.
+    OwnLogGroup,
     /// Secrets are hidden parameters or come from AWS Secrets Manager, and nothing shows them.
     Secrets {
         /// How names of secrets end, in any case.
         words: Vec<String>,
+        /// How names end that are no secrets all the same.
+        but: Vec<String>,
     },
     /// Resources whose effect cannot be judged.
     Opaque {
@@ -173,6 +177,26 @@ pub struct File {
     /// Types of custom resources that the template may use. Only a file that belongs to the template has them.
     #[serde(default, rename = "custom-resources")]
     pub custom_resources: Vec<String>,
+    /// The templates beside the file, with what belongs to each of them.
+    #[serde(default)]
+    pub template: Vec<OfTemplate>,
+}
+
+/// What belongs to one template: the values that its parameters are judged with, and what it does on purpose against a rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfTemplate {
+    /// The template, from the folder of the file.
+    pub file: String,
+    /// The values of its parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Exceptions, which need no end.
+    #[serde(default)]
+    pub exception: Vec<Exception>,
+    /// Types of custom resources that it may use.
+    #[serde(default, rename = "custom-resources")]
+    pub custom_resources: Vec<String>,
 }
 
 /// Why a file of rules cannot be used.
@@ -184,6 +208,9 @@ pub enum Unusable {
     /// An owner's file that allows types of custom resources.
     #[error("custom-resources belong to a template; write an exception for each resource, with an end")]
     CustomResources,
+    /// An owner's file that lists templates.
+    #[error("templates belong to a file of their own, which `latchkey guard --all` takes")]
+    Templates,
     /// A rule that can never judge, or that asks for nothing.
     #[error("rule {rule}: {reason}")]
     Rule {
@@ -221,10 +248,13 @@ pub fn parse(text: &str, today: Option<Date>) -> Result<File, Unusable> {
     if today.is_some() && !file.custom_resources.is_empty() {
         return Err(Unusable::CustomResources);
     }
+    if today.is_some() && !file.template.is_empty() {
+        return Err(Unusable::Templates);
+    }
     for rule in &file.rule {
         well_formed(rule).map_err(|reason| Unusable::Rule { rule: rule.name.clone(), reason })?;
     }
-    for exception in &file.exception {
+    for exception in file.exception.iter().chain(file.template.iter().flat_map(|template| &template.exception)) {
         if let Err(reason) = bounded(exception, today) {
             let Exception { rule, resource, .. } = exception.clone();
             return Err(Unusable::Exception { rule, resource, reason });
@@ -342,6 +372,17 @@ mod tests {
         let text = "custom-resources = ['Custom::Trial']";
         assert_eq!(parse(text, None).unwrap().custom_resources, ["Custom::Trial"]);
         assert!(refused(text).contains("belong to a template"));
+    }
+
+    #[test]
+    fn a_list_of_templates_belongs_to_a_file_of_their_own_and_its_exceptions_have_reasons() {
+        let text = "[[template]]\nfile = 'one.yaml'\nparameters = { Bucket = 'code' }\n";
+        assert_eq!(parse(text, None).unwrap().template[0].parameters["Bucket"], "code");
+        assert!(refused(text).contains("a file of their own"));
+        let exception = EXCEPTION.replace("[[exception]]", "[[template.exception]]");
+        assert_eq!(parse(&format!("{text}{exception}"), None).unwrap().template[0].exception.len(), 1);
+        let without_reason = exception.replace("kept for the auditors", " ");
+        assert!(parse(&format!("{text}{without_reason}"), None).unwrap_err().to_string().contains("needs a reason"));
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Parameter {
     pub hidden: bool,
     /// Whether the template says a value.
     pub has_default: bool,
+    /// What a value has to look like.
+    pub pattern: Option<String>,
 }
 
 /// Something that could not be worked out.
@@ -85,15 +87,8 @@ pub type Values = BTreeMap<String, Given>;
 /// out in every state of its conditions, and any other one so that each value shows that it can have.
 #[must_use]
 pub fn read(document: &Node, values: &Values, rules: &[Rule]) -> Template {
-    let mut reader = Reader {
-        document,
-        values,
-        rules,
-        resources: BTreeSet::new(),
-        states: States::new(),
-        problems: vec![],
-        id: None,
-    };
+    let mut reader =
+        Reader { document, values, rules, kinds: BTreeMap::new(), states: States::new(), problems: vec![], id: None };
     for entry in document.entries() {
         if entry.key == "Transform" {
             reader.problem(
@@ -105,13 +100,18 @@ pub fn read(document: &Node, values: &Values, rules: &[Rule]) -> Template {
         if entry.key.starts_with("Fn::") {
             reader.problem(entry.line, &format!("{} at the top of the template cannot be resolved", entry.key));
         }
+        // The functions of the other sections are not carried out, and a macro there changes what stands beside it.
+        if !matches!(entry.key.as_str(), "Resources" | "Outputs") {
+            reader.macros(&entry.value);
+        }
     }
     let parameters = section(document, "Parameters").iter().map(parameter).collect();
     let resources = section(document, "Resources");
     if resources.is_empty() {
         reader.problem(document.line, "the template has no resources to judge");
     }
-    reader.resources = resources.iter().map(|entry| entry.key.as_str()).collect();
+    let kind = |entry: &'_ Entry| entry.value.get("Type").and_then(Node::scalar).unwrap_or_default().to_owned();
+    reader.kinds = resources.iter().map(|entry| (entry.key.as_str(), kind(entry))).collect();
     let resources = resources.iter().filter_map(|entry| reader.resource(entry)).collect();
     reader.id = None;
     let outputs = section(document, "Outputs").iter().flat_map(|entry| reader.variants(&entry.value, false)).collect();
@@ -128,6 +128,7 @@ fn parameter(entry: &Entry) -> Parameter {
         line: entry.line,
         hidden: is_hidden(&entry.value),
         has_default: entry.value.get("Default").is_some(),
+        pattern: entry.value.get("AllowedPattern").and_then(Node::scalar).map(str::to_owned),
     }
 }
 
@@ -142,7 +143,8 @@ struct Reader<'a> {
     document: &'a Node,
     values: &'a Values,
     rules: &'a [Rule],
-    resources: BTreeSet<&'a str>,
+    /// The types of the resources, by logical id.
+    kinds: BTreeMap<&'a str, String>,
     /// The conditions of the variant at hand.
     states: States,
     problems: Vec<Problem>,
@@ -181,7 +183,7 @@ impl<'a> Reader<'a> {
         for part in entry.value.entries() {
             match part.key.as_str() {
                 key if JUDGED.contains(&key) => judged.push(part.clone()),
-                key if PASSED_BY.contains(&key) => {}
+                key if PASSED_BY.contains(&key) => self.macros(&part.value),
                 key => self.problem(part.line, &format!("{key} is no part of a resource that is understood here")),
             }
         }
@@ -193,6 +195,34 @@ impl<'a> Reader<'a> {
         let combined = self.rules.iter().any(|rule| rule.is_about(kind) && !rule.looks_at_single_values());
         let variants = self.variants(&Node { line: entry.line, content: Content::Map(judged) }, combined);
         Some(Resource { id: entry.key.clone(), kind: kind.to_owned(), line: entry.line, condition, variants })
+    }
+
+    /// Macros in a part of the template that is not worked out.
+    fn macros(&mut self, node: &Node) {
+        for item in node.items() {
+            self.macros(item);
+        }
+        for entry in node.entries() {
+            if entry.key == "Fn::Transform" {
+                self.problem(
+                    entry.line,
+                    "a macro (Fn::Transform) may change what stands beside it, so that cannot be resolved",
+                );
+            }
+            self.macros(&entry.value);
+        }
+    }
+
+    /// A resource's reference or attribute. AWS makes most of them, and they name the resource; some only repeat what the template or
+    /// a function of somebody's own says, which may be anything.
+    fn of_resource(&self, id: &str, attribute: Option<String>, line: usize) -> Item {
+        let kind = self.kinds.get(id).map_or("", String::as_str);
+        let repeats = match kind {
+            "AWS::SSM::Parameter" => attribute.as_deref() == Some("Value"),
+            "AWS::ServiceCatalog::CloudFormationProvisionedProduct" => true,
+            _ => kind.starts_with("AWS::CloudFormation::") || !kind.starts_with("AWS::"),
+        };
+        Item::unknown(line, if repeats { Origin::Late } else { Origin::Resource { id: id.to_owned(), attribute } })
     }
 
     fn known_condition(&mut self, line: usize, name: &str) -> bool {
@@ -299,8 +329,8 @@ impl<'a> Reader<'a> {
         if name.starts_with("AWS::") {
             return Item::unknown(line, Origin::Pseudo(name.to_owned()));
         }
-        if self.resources.contains(name) {
-            return Item::unknown(line, Origin::Resource { id: name.to_owned(), attribute: None });
+        if self.kinds.contains_key(name) {
+            return self.of_resource(name, None, line);
         }
         let declared = section(self.document, "Parameters").iter().find(|entry| entry.key == name);
         let Some(declared) = declared else {
@@ -361,9 +391,7 @@ impl<'a> Reader<'a> {
             _ => (None, None),
         };
         match (id, attribute) {
-            (Some(id), Some(attribute)) if self.resources.contains(id) => {
-                Item::unknown(line, Origin::Resource { id: id.to_owned(), attribute: Some(attribute) })
-            }
+            (Some(id), Some(attribute)) if self.kinds.contains_key(id) => self.of_resource(id, Some(attribute), line),
             (Some(id), Some(_)) => self.unresolved(line, &format!("there is no resource {id}")),
             _ => self.unresolved(line, "Fn::GetAtt wants a resource and an attribute"),
         }
@@ -390,8 +418,8 @@ impl<'a> Reader<'a> {
             }
             let item = match (own.iter().find(|entry| entry.key == name), name.split_once('.')) {
                 (Some(entry), _) => self.item(&entry.value).unwrap_or(Item { line, value: Value::Null }),
-                (None, Some((id, attribute))) if self.resources.contains(id) => {
-                    Item::unknown(line, Origin::Resource { id: id.to_owned(), attribute: Some(attribute.to_owned()) })
+                (None, Some((id, attribute))) if self.kinds.contains_key(id) => {
+                    self.of_resource(id, Some(attribute.to_owned()), line)
                 }
                 (None, _) => self.named(name, line),
             };

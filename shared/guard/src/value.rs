@@ -24,6 +24,9 @@ pub enum Value {
     Map(Vec<(String, Item)>),
 }
 
+/// A name in a pattern that only the deployment decides, and that has no wildcard.
+pub const NAME: &str = "\u{E000}";
+
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -104,6 +107,12 @@ impl Item {
         if let Value::Map(entries) = &self.value { entries } else { &[] }
     }
 
+    /// The items of a list; none of anything else.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        if let Value::List(items) = &self.value { items } else { &[] }
+    }
+
     /// The items of a list, or the one value that stands in its place, as IAM allows.
     #[must_use]
     pub fn one_or_many(&self) -> &[Item] {
@@ -136,6 +145,18 @@ impl Item {
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
         if let Origin::Resource { id, .. } = self.origin()? { Some(id) } else { None }
+    }
+
+    /// The text as a pattern of IAM: a reference to a resource stands for a name without wildcards, and what nobody knows could be
+    /// anything. None where it is no text.
+    #[must_use]
+    pub fn pattern(&self) -> Option<String> {
+        let part = |piece: &Piece| match piece {
+            Piece::Known(text) => text.clone(),
+            Piece::Unknown(Origin::Resource { .. } | Origin::Pseudo(_)) => NAME.to_owned(),
+            Piece::Unknown(Origin::Parameter { .. } | Origin::Secret | Origin::Late) => "*".to_owned(),
+        };
+        Some(self.pieces()?.iter().map(part).collect())
     }
 
     /// The hidden parameter that this value, or a part of it, comes from.

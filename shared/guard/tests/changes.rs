@@ -5,8 +5,13 @@ use latchkey_guard::{Date, Judgement, Law, rules};
 use serde_json::{Value, json};
 
 fn judged_text(text: &str) -> Result<Judgement, NoChangeSet> {
+    judged_with(text, "")
+}
+
+fn judged_with(text: &str, of_template: &str) -> Result<Judgement, NoChangeSet> {
     let rules = rules::built_in();
-    judge(Law { rules: &rules, exceptions: &[], today: Date::at(0) }, text)
+    let exceptions = rules::parse(of_template, None).expect("exceptions").exception;
+    judge(Law { rules: &rules, exceptions: &exceptions, today: Date::at(0) }, text)
 }
 
 fn found(changes: &[Value]) -> Vec<(String, String)> {
@@ -48,6 +53,27 @@ fn a_change_that_deletes_or_replaces_what_must_be_kept_is_refused() {
     for (action, policy) in [("Remove", Some("Retain")), ("Modify", Some("ReplaceAndRetain")), ("Modify", None)] {
         assert_eq!(found(&[change(action, policy)]), [], "{action} {policy:?}");
     }
+}
+
+#[test]
+fn a_replacement_that_does_not_say_what_becomes_of_the_old_table_is_refused() {
+    for (replacement, refused) in [("True", true), ("Conditional", true), ("False", false)] {
+        let change = json!({ "Action": "Modify", "Replacement": replacement, "LogicalResourceId": "Pool",
+            "ResourceType": "AWS::Cognito::IdentityPool", "AfterContext": json!({ "Properties": {} }).to_string() });
+        assert_eq!(!found(&[change]).is_empty(), refused, "{replacement}");
+    }
+}
+
+#[test]
+fn a_loss_that_is_excepted_leaves_the_rest_to_be_judged() {
+    let change = json!({ "Action": "Modify", "PolicyAction": "ReplaceAndDelete", "LogicalResourceId": "Outbox",
+        "ResourceType": "AWS::DynamoDB::Table", "AfterContext": json!({ "Properties": { "DeletionProtectionEnabled": "true" } }).to_string() });
+    let set = json!({ "Changes": [{ "Type": "Resource", "ResourceChange": change }] }).to_string();
+    let exception = "[[exception]]\nrule = 'tables-keep-their-data'\nresource = 'Outbox'\nproperties = ['UpdateReplacePolicy']\n\
+        reason = 'nothing in it outlives a day'\n";
+    let findings = judged_with(&set, exception).expect("a change set").findings;
+    let found: Vec<_> = findings.iter().map(|finding| finding.found.as_str()).collect();
+    assert_eq!(found, ["PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled is missing, and should be true"]);
 }
 
 #[test]

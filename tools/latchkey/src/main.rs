@@ -16,13 +16,16 @@
 //!   set or both by the rules of `shared/guard`, with the exceptions that belong to the template and with the owner's own file
 //! - `notifier FILE`: checks the settings of `notifier.sh`, and prints what is in force as assignments for a shell
 //! - `notifier FILE STACK KEY=VALUE…`: the parameters of one of its stacks as JSON, with what the script found out
+//! - `guard --all FILE [--rules FILE]`: judges the templates that a file lists as `[[template]]`, each with what belongs to it
+//! - `plan DEPLOYED TEMPLATE PARAMETERS`: what a deployment would change of a stack, a line each: the template that it has, the one that
+//!   it would have with these parameters, and from standard input the parameters that it has, as name, tab, value
 //! - `bootstrap`: prints the template that a stack is created from
 //! - `generate`: makes `template.yaml`, the notifier's template and the table in `docs/settings.md` anew, in the current folder
 //! - `audit [ADDRESS]`: opens log events from standard input with the keys in `AUDIT_KEY`
 
 use latchkey::{Date, KeyKind, ring};
 use serde_json::{Map, Value};
-use std::io::{Write, stderr, stdin, stdout};
+use std::io::{Read, Write, stderr, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,7 +35,8 @@ const USAGE: &str = "usage: latchkey check|shell FILE, latchkey write FILE KEY=V
     latchkey site FILE WEB OUT [ENDPOINT], latchkey functions FILE, latchkey parameters FILE TEMPLATE KEY[=VALUE|@FILE]..., \
     latchkey ring first, latchkey ring begin|complete|drop|ids FILE, latchkey readers audit|mail|device, \
     latchkey former FILE HASH ROUNDS FORMER [FOUND], latchkey guard [TEMPLATE] [--parameters FILE] [--change-set FILE] [--of-template FILE] [--rules FILE], \
-    latchkey notifier FILE [STACK KEY=VALUE...], latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
+    latchkey guard --all FILE [--rules FILE], latchkey notifier FILE [STACK KEY=VALUE...], \
+    latchkey plan DEPLOYED TEMPLATE PARAMETERS, latchkey bootstrap, latchkey generate, latchkey audit [ADDRESS]";
 
 /// What went wrong, a line each.
 type Lines = Vec<String>;
@@ -53,6 +57,8 @@ fn main() -> ExitCode {
         ["former", file, hash, rounds, former, found] => {
             self::former(file, latchkey::Deployed { hash, rounds, former }, found)
         }
+        ["guard", "--all", list] => guard_all(list, None),
+        ["guard", "--all", list, "--rules", rules] => guard_all(list, Some(rules)),
         ["guard", arguments @ ..] => guard(arguments),
         ["notifier", file] => notifier(file).and_then(|settings| {
             let variables = settings.variables();
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
         }),
         ["notifier", file, stack, found @ ..] => notifier(file)
             .and_then(|settings| print(&settings.parameters(stack, found).ok_or_else(|| vec![USAGE.to_owned()])?)),
+        ["plan", deployed, template, parameters] => plan(deployed, template, parameters),
         ["bootstrap"] => print(&latchkey::bootstrap()),
         ["generate"] => generate(),
         ["audit"] => audit(None),
@@ -184,10 +191,31 @@ fn guard(arguments: &[&str]) -> Result<(), Lines> {
     if template.is_none() && (change_set.is_none() || parameters.is_some()) {
         return Err(usage());
     }
+    let case = latchkey::Case { template, parameters, change_set, of_template, of_owner };
+    print(&latchkey::guard(case, today())?)
+}
+
+fn guard_all(list: &str, rules: Option<&str>) -> Result<(), Lines> {
+    let folder = Path::new(list).parent().unwrap_or(Path::new(""));
+    let beside = |file: &str| read(&folder.join(file).to_string_lossy());
+    let of_owner = rules.map(|name| read(name).map(|text| (name, text))).transpose()?;
+    let of_owner = of_owner.as_ref().map(|(name, text)| (*name, text.as_str()));
+    print(&latchkey::guard_all((list, &read(list)?), of_owner, beside, today())?)
+}
+
+fn plan(deployed: &str, template: &str, parameters: &str) -> Result<(), Lines> {
+    let mut stack = String::new();
+    stdin().read_to_string(&mut stack).map_err(|error| vec![format!("the parameters of the stack: {error}")])?;
+    let (deployed, template, parameters) = (read(deployed)?, read(template)?, Zeroizing::new(read(parameters)?));
+    let plan = latchkey::Plan { deployed: &deployed, template: &template, parameters: &parameters, stack: &stack };
+    let lines = latchkey::plan(plan).map_err(|unreadable| vec![format!("error: {unreadable}")])?;
+    print(&lines.iter().fold(String::new(), |all, line| all + line + "\n"))
+}
+
+fn today() -> Date {
     #[expect(clippy::disallowed_methods, reason = "this is where the day comes in")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
-    let case = latchkey::Case { template, parameters, change_set, of_template, of_owner };
-    print(&latchkey::guard(case, Date::at(now))?)
+    Date::at(now)
 }
 
 fn notifier(file: &str) -> Result<latchkey::NotifierSetup, Lines> {

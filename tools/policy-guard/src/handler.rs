@@ -33,8 +33,9 @@ impl Handler for GuardHandler {
     type Notes<'a> = Cell<Option<&'static str>>;
 
     fn start(settings: &Settings<'_>) -> Result<Self, CannotStart> {
-        let guard = Guard::new(settings.guard_rules().as_deref(), settings.guarded_stack().as_deref(), today())
-            .map_err(CannotStart)?;
+        // The rules and exceptions of the owner, and the name of Latchkey's stack, in which those of its template hold.
+        let (rules, stack) = (settings.get("GUARD_RULES"), settings.get("GUARDED_STACK"));
+        let guard = Guard::new(rules.as_deref(), stack.as_deref(), today()).map_err(CannotStart)?;
         Ok(Self { guard })
     }
 

@@ -7,11 +7,10 @@
 mod handler;
 pub mod test_function;
 
-use latchkey_guard::changes::keeper;
 use latchkey_guard::rules::{self, Exception, File, Rule, Unusable};
 use latchkey_guard::template::Resource;
 use latchkey_guard::value::{Item, Value as GuardValue};
-use latchkey_guard::{Date, Law, judge};
+use latchkey_guard::{Date, Finding, Law, changes, judge};
 use latchkey_hook::{Action, Answer, ErrorCode, Form, NoRequest, Request};
 use serde_json::Value;
 
@@ -43,7 +42,7 @@ impl Guard {
         let everywhere = Rules { rules, exceptions: added.exception };
         let own = match own_stack {
             Some(name) => {
-                let File { rule, exception, custom_resources } = rules::parse(OF_TEMPLATE, None)?;
+                let File { rule, exception, custom_resources, template: _ } = rules::parse(OF_TEMPLATE, None)?;
                 let Rules { mut rules, mut exceptions } = everywhere.clone();
                 rules::allow_custom_resources(&mut rules, &custom_resources);
                 rules.extend(rule);
@@ -89,8 +88,9 @@ impl Guard {
         let Rules { rules, exceptions } = self.rules_of(stack);
         let about = rules.iter().filter(|rule| rule.is_about(target)).count();
         if *action == Action::Delete {
-            return match keeper(rules, target) {
-                Some(rule) => refused(&format!("{logical_id}: it is deleted. {} ({})", rule.sentence, rule.name)),
+            return match changes::deletion(Law { rules, exceptions, today }, logical_id, target) {
+                Some(judgement) if judgement.findings.is_empty() => passed(format!("{logical_id} may be deleted")),
+                Some(judgement) => refused(&told(&judgement.findings)),
                 None => passed(format!("skipping: no rule is about the deletion of {target}")),
             };
         }
@@ -108,9 +108,12 @@ impl Guard {
         if judgement.findings.is_empty() {
             return passed(format!("{about} rules hold for {target}"));
         }
-        let findings: Vec<_> = judgement.findings.iter().map(ToString::to_string).collect();
-        refused(&findings.join("\n"))
+        refused(&told(&judgement.findings))
     }
+}
+
+fn told(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn passed(message: String) -> Answer {

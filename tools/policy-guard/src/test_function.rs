@@ -47,8 +47,11 @@ impl Handler for TestHandler {
     type Notes<'a> = ();
 
     fn start(settings: &Settings<'_>) -> Result<Self, Self::StartError> {
-        let uses_callbacks = settings.uses_callbacks().ok_or("the setting USE_CALLBACKS should be yes or no")?;
-        Ok(Self { uses_callbacks })
+        match settings.get("USE_CALLBACKS").as_deref() {
+            Some("yes") => Ok(Self { uses_callbacks: true }),
+            Some("no") => Ok(Self { uses_callbacks: false }),
+            _ => Err("the setting USE_CALLBACKS should be yes or no"),
+        }
     }
 
     fn notes(&self) -> Self::Notes<'_> {}

@@ -179,6 +179,22 @@ async fn what_the_template_does_on_purpose_passes_in_its_own_stack_and_in_no_oth
     }
 }
 
+#[tokio::test]
+async fn what_the_template_does_not_keep_may_be_deleted_in_its_own_stack_and_in_no_other() {
+    let delete = |stack: &str, id: &str| Request {
+        action: Action::Delete,
+        logical_id: id.into(),
+        stack: format!("arn:aws:cloudformation:eu-west-1:123456789012:stack/{stack}/1b2c"),
+        ..request("AWS::DynamoDB::Table", json!({}))
+    };
+    for (stack, id, passes) in
+        [("sampleAuth", "Outbox", true), ("sampleAuth", "Users", false), ("other", "Outbox", false)]
+    {
+        let decision = guarded(&delete(stack, id)).await;
+        assert_eq!(matches!(decision, Decision::GoesOn { .. }), passes, "{stack} {id} {decision:?}");
+    }
+}
+
 #[test]
 fn an_exception_of_the_owner_ends_on_its_day() {
     let rules = format!(

@@ -1,7 +1,8 @@
 //! What anonymous visitors may do. Amazon Cognito gives them the role that an identity pool names for them, if the role's trust
 //! policy does not ask for authenticated identities; so that policy says whether a role is theirs.
 
-use super::grants::{documents, is_cognito, is_readable};
+use super::grants::{documents, is_readable};
+use super::trust::is_cognito;
 use crate::judge::{Found, Scene};
 use crate::policy::{Statement, statements};
 use crate::template::Resource;
@@ -12,6 +13,9 @@ use crate::value::Item;
 const INSISTING: [&str; 4] = ["StringEquals", "StringLike", "ForAnyValue:StringEquals", "ForAnyValue:StringLike"];
 
 pub(super) fn guests(scene: Scene<'_>, role: &Resource, variant: &Item, functions: &[String]) -> Vec<Found> {
+    if role.kind == "AWS::Cognito::IdentityPoolRoleAttachment" {
+        return attachment(scene, variant);
+    }
     if !takes_guests(variant) {
         return vec![];
     }
@@ -35,11 +39,10 @@ pub(super) fn guests(scene: Scene<'_>, role: &Resource, variant: &Item, function
             let properties = variant.get("Properties");
             let roles =
                 properties.and_then(|properties| properties.get("Roles").or_else(|| properties.get("RoleName")));
-            let own_name = properties_name(role);
             roles.is_some_and(|roles| {
                 roles.one_or_many().iter().any(|named| match (named.resource(), named.known()) {
                     (Some(id), _) => id == role.id,
-                    (None, Some(name)) => own_name.as_deref() == Some(name),
+                    (None, Some(name)) => may_be_named(role, name),
                     (None, None) => true,
                 })
             })
@@ -51,9 +54,29 @@ pub(super) fn guests(scene: Scene<'_>, role: &Resource, variant: &Item, function
     found
 }
 
-fn properties_name(role: &Resource) -> Option<String> {
-    let name = role.variants.first()?.get("Properties")?.get("RoleName")?;
-    name.known().map(str::to_owned)
+/// The role that an identity pool gives to guests is one of this template, where it can be judged.
+fn attachment(scene: Scene<'_>, variant: &Item) -> Vec<Found> {
+    let roles = variant.get("Properties").and_then(|properties| properties.get("Roles"));
+    let Some(role) = roles.and_then(|roles| roles.get("unauthenticated")).filter(|_| scene.whole.is_some()) else {
+        return vec![];
+    };
+    let own = role.resource().and_then(|id| scene.resource(id));
+    if own.is_some_and(|own| own.kind == "AWS::IAM::Role") {
+        return vec![];
+    }
+    vec![Found::at(role.line, &format!("guests get the role {}, which is not in this template", role.shown()))]
+}
+
+/// Whether a role may have a name, in one of its states. A name that CloudFormation makes holds the logical id.
+fn may_be_named(role: &Resource, name: &str) -> bool {
+    role.variants.iter().any(|variant| {
+        let own = variant.get("Properties").and_then(|properties| properties.get("RoleName"));
+        match own.map(|own| (own, own.known())) {
+            Some((_, Some(own))) => own == name,
+            Some((_, None)) => true,
+            None => name.contains(&format!("-{}", role.id)),
+        }
+    })
 }
 
 fn takes_guests(variant: &Item) -> bool {
