@@ -10,8 +10,16 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How often a request is sent that the service did not carry out.
-const ATTEMPTS: u32 = 4;
+/// How often a request is sent that the service did not carry out. CloudFormation makes the resources of a stack at the same time, and
+/// Parameter Store takes three writes a second: with these waits, which together have up to 26 s, some thirty resources can begin to
+/// wait together.
+const ATTEMPTS: u32 = 10;
+
+/// The upper bound of the first wait. Each further wait has twice the bound, up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The upper bound of any wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// AWS in one region, with the credentials of one role.
 #[derive(Clone, Debug)]
@@ -35,8 +43,7 @@ pub struct Endpoint<'a> {
     pub signing_name: &'a str,
 }
 
-/// The body of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The body of a request. It has no `Debug`: it may hold secrets.
 pub struct Body {
     /// The content type. An empty one is not sent.
     pub content_type: &'static str,
@@ -45,7 +52,6 @@ pub struct Body {
 }
 
 /// A request to a service.
-#[derive(Clone, Debug)]
 pub struct Call<'a> {
     /// The service.
     pub endpoint: Endpoint<'a>,
@@ -64,7 +70,7 @@ pub struct Call<'a> {
 impl<S: Http + Time + Jitter> Aws<S> {
     /// Sends a request. What the service did not carry out (throttling, no connection) is tried again.
     pub async fn call(&self, call: &Call<'_>) -> Result<HttpResponse, CallError> {
-        let mut wait = Duration::from_millis(200);
+        let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
             let sent = self.surroundings.send(self.signed(call)?);
@@ -79,7 +85,7 @@ impl<S: Http + Time + Jitter> Aws<S> {
             }
             let drawn = self.surroundings.draw(wait);
             self.surroundings.sleep(drawn).await;
-            wait *= 2;
+            wait = (wait * 2).min(LONGEST_WAIT);
             attempt += 1;
         }
     }
