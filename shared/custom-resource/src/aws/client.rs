@@ -34,6 +34,11 @@ pub struct Aws<S> {
     pub endpoint: Option<String>,
 }
 
+/// The domain of a region's endpoints.
+pub(crate) fn domain(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
 /// Which service a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint<'a> {
@@ -49,6 +54,14 @@ pub struct Body {
     pub content_type: &'static str,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Body {
+    /// No body.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { content_type: "", bytes: Vec::new() }
+    }
 }
 
 /// A request to a service.
@@ -92,8 +105,7 @@ impl<S: Http + Time + Jitter> Aws<S> {
 
     /// The origin for a service.
     fn origin(&self, host: &str) -> String {
-        let domain = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        self.endpoint.clone().unwrap_or_else(|| format!("https://{host}.{}.{domain}", self.region))
+        self.endpoint.clone().unwrap_or_else(|| format!("https://{host}.{}.{}", self.region, domain(&self.region)))
     }
 
     fn signed(&self, call: &Call<'_>) -> Result<HttpRequest, CallError> {
