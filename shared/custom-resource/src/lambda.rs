@@ -341,7 +341,7 @@ mod tests {
         use std::io::Read;
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", server.local_addr().unwrap());
-        let served = std::thread::spawn(move || {
+        let answers = std::thread::spawn(move || {
             let (mut connection, _) = server.accept().unwrap();
             connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             let mut request = vec![0; reads];
@@ -353,7 +353,7 @@ mod tests {
         let machine = Machine::new("eu-west-1").unwrap();
         let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let outcome = event_loop.block_on(machine.send(request)).map(|response| response.status);
-        (outcome, served.join().unwrap())
+        (outcome, answers.join().unwrap())
     }
 
     #[test]
