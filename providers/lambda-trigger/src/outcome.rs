@@ -10,8 +10,8 @@ const LONGEST_PAYLOAD: usize = 600;
 /// Bytes of a function's error message that are handed on.
 const LONGEST_MESSAGE: usize = 600;
 
-/// What Lambda said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What Lambda said. It has no `Debug`: the answer may be a secret.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Invocation {
     /// The status code.
     pub(crate) status: i32,

@@ -4,6 +4,7 @@
 //! written; objects are taken too, with that loss.
 
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// The properties that `CloudFormation` itself reads.
 const ITS_OWN: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
@@ -12,7 +13,7 @@ const ITS_OWN: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 const LONGEST_ID: usize = 200;
 
 /// What the resource asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Properties {
     /// The function to invoke.
     pub(crate) target: Target,
@@ -26,6 +27,13 @@ pub(crate) struct Properties {
     pub(crate) expect: Option<Map<String, Value>>,
     /// What the physical ID begins with, if it is not the logical ID.
     pub(crate) id: Option<String>,
+}
+
+/// Without the payload and what is expected: they may hold secrets.
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Properties").field("target", &self.target).field("mode", &self.mode).finish_non_exhaustive()
+    }
 }
 
 /// Whether the stack waits for the function.
@@ -237,6 +245,13 @@ mod tests {
             assert!(said.starts_with(&format!("{property} should be ")) && !said.contains(secret), "{said}");
         }
         assert!(parse(&json!({})).unwrap_err().to_string().starts_with("Target"));
+    }
+
+    #[test]
+    fn properties_are_printed_without_what_may_be_secret() {
+        let given = json!({ "Target": "one", "Mode": "RequestResponse", "Payload": "[\"marked\"]", "Expect": "{\"marked\":1}" });
+        let printed = format!("{:?}", parse(&given).unwrap());
+        assert!(printed.contains("one") && !printed.contains("marked"), "{printed}");
     }
 
     #[test]

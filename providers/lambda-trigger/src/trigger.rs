@@ -36,6 +36,11 @@ impl<L: Invoke> Respond for Trigger<L> {
             Err(reason) => Err(Failure::new(reason)),
         }
     }
+
+    /// The function may have run, and may still: a Delete has to come here, as after any other failure.
+    fn begun(&self, request: &Request) -> Option<PhysicalId> {
+        physical_id(request, &Properties::parse(&request.properties).ok()?).ok()
+    }
 }
 
 fn done(physical_id: PhysicalId, data: Map<String, serde_json::Value>) -> Reply {
@@ -144,12 +149,7 @@ mod tests {
         Invocation { status: 200, executed_version, payload: payload.to_owned(), function_error: None }
     }
 
-    async fn told(
-        lambda: &Scripted,
-        occasion: Occasion,
-        given: &Value,
-        old: Option<&Value>,
-    ) -> Result<Success, Failure> {
+    fn request(occasion: Occasion, given: &Value, old: Option<&Value>) -> Request {
         let mut event = json!({
             "RequestType": format!("{occasion:?}"),
             "ResponseURL": "https://cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com/answer?secret",
@@ -165,7 +165,16 @@ mod tests {
         if occasion == Occasion::Update {
             event["OldResourceProperties"] = old.unwrap_or(given).clone();
         }
-        let request = Request::parse(&event.to_string(), &Trust::new(VERSION, None).unwrap()).unwrap();
+        Request::parse(&event.to_string(), &Trust::new(VERSION, None).unwrap()).unwrap()
+    }
+
+    async fn told(
+        lambda: &Scripted,
+        occasion: Occasion,
+        given: &Value,
+        old: Option<&Value>,
+    ) -> Result<Success, Failure> {
+        let request = request(occasion, given, old);
         match (Trigger { lambda, pause: Duration::ZERO }).respond(&request).await? {
             Reply::Now(success) => Ok(success),
             Reply::Later => panic!("nobody else answers"),
@@ -232,6 +241,15 @@ mod tests {
         let failure = told(&lambda, Occasion::Create, &json!({ "Target": "one" }), None).await.unwrap_err();
         assert!(failure.reason.contains("AccessDeniedException: not authorized"), "{}", failure.reason);
         assert_eq!(failure.physical_id.unwrap().as_str(), "Thing-customresource-id");
+    }
+
+    #[test]
+    fn a_create_that_runs_out_of_time_names_its_resource_so_that_a_delete_comes_here() {
+        let lambda = &Scripted::default();
+        let trigger = Trigger { lambda, pause: Duration::ZERO };
+        let begun = trigger.begun(&request(Occasion::Create, &json!({ "Target": "one", "Id": "Named" }), None));
+        assert_eq!(begun.unwrap().as_str(), "Named-customresource-id");
+        assert_eq!(trigger.begun(&request(Occasion::Create, &json!({ "Target": "" }), None)), None);
     }
 
     #[tokio::test]

@@ -10,12 +10,13 @@ mod http;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::SharedAsyncSleep, rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
-use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, result::SdkError};
+use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, result::ConnectorError, result::SdkError};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
 use connections::Connections;
 use latchkey_auth::Cause;
+use std::error::Error as _;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -35,6 +36,15 @@ pub enum EnvironmentError {
 /// Builds an HTTP client for the endpoints of a region.
 pub fn https(region: &str) -> Result<SharedHttpClient, EnvironmentError> {
     Ok(SharedHttpClient::new(Connections::new(region)?))
+}
+
+/// Whether a request failed before there was a connection, so that nobody can have received it.
+#[must_use]
+pub fn never_connected(error: &ConnectorError) -> bool {
+    error
+        .source()
+        .and_then(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
 /// Builds a connector for the endpoints of a region, for requests that no SDK client makes. It follows no redirects.

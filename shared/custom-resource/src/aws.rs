@@ -6,6 +6,7 @@ mod error;
 mod query;
 mod s3;
 
+pub(crate) use client::domain;
 pub use client::{Aws, Body, Call, Endpoint, JsonVersion};
 pub use error::CallError;
 pub use query::{flatten as flatten_query, read as read_xml};

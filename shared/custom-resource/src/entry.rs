@@ -17,6 +17,13 @@ use std::time::Duration;
 pub trait Respond {
     /// Handles a request.
     async fn respond(&self, request: &Request) -> Result<Reply, Failure>;
+
+    /// The resource that may exist when a Create is given up, because it panicked or ran out of time. CloudFormation sends a Delete
+    /// for it. By default there is none, and the Delete does not reach the handler.
+    fn begun(&self, request: &Request) -> Option<PhysicalId> {
+        let _ = request;
+        None
+    }
 }
 
 /// A handler that could not be started: each request fails, and CloudFormation is told why. A function that did not start at all
@@ -27,6 +34,10 @@ impl<R: Respond> Respond for Result<R, String> {
             Ok(handler) => handler.respond(request).await,
             Err(why) => Err(Failure::new(format!("The handler is not set up: {why}."))),
         }
+    }
+
+    fn begun(&self, request: &Request) -> Option<PhysicalId> {
+        self.as_ref().ok()?.begun(request)
     }
 }
 
@@ -193,15 +204,19 @@ async fn respond<S: Time, R: Respond>(
         let physical_id = physical_id.clone();
         return Ok(Reply::Now(Success { physical_id, data: Data::default(), no_echo: false }));
     }
-    guarded(surroundings, handler.respond(request), deadline).await
+    let begun = if request.change == Change::Create { handler.begun(request) } else { None };
+    guarded(surroundings, handler.respond(request), begun, deadline).await
 }
 
-/// Runs a handler until shortly before the function's own time ends, and turns a panic into a failure.
+/// Runs a handler until shortly before the function's own time ends, and turns a panic into a failure. If it is given up, the failure
+/// names what it had `begun`.
 pub(crate) async fn guarded<S: Time, T>(
     surroundings: &S,
     handler: impl Future<Output = Result<T, Failure>>,
+    begun: Option<PhysicalId>,
     deadline: Duration,
 ) -> Finished<T> {
+    let given_up = |reason: String| Failure { reason, physical_id: begun };
     let left = deadline.saturating_sub(surroundings.now());
     let limit = left.saturating_sub(RESERVE.min(left / 2));
     match within(surroundings, limit, AssertUnwindSafe(handler).catch_unwind()).await {
@@ -209,11 +224,11 @@ pub(crate) async fn guarded<S: Time, T>(
         Some(Ok(Err(failure))) => Err((failure, "the handler failed")),
         Some(Err(_panic)) => {
             let reason = "The handler panicked. The log of the function says where.";
-            Err((Failure::new(reason), "the handler panicked"))
+            Err((given_up(reason.to_owned()), "the handler panicked"))
         }
         None => {
             let reason = format!("The handler did not finish within {} s.", limit.as_secs());
-            Err((Failure::new(reason), "the handler ran out of time"))
+            Err((given_up(reason), "the handler ran out of time"))
         }
     }
 }

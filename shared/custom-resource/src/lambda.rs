@@ -8,6 +8,7 @@ use crate::surroundings::{Http, HttpError, HttpRequest, HttpResponse, Jitter, RE
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -61,29 +62,35 @@ impl Http for Machine {
         for (name, value) in request.headers {
             prepared.headers_mut().try_append(name, value).map_err(|_| HttpError::Request)?;
         }
-        let response = self.connector.call(prepared).await.map_err(|error| {
-            if error.is_timeout() {
-                HttpError::Timeout
-            } else if error.is_user() {
-                HttpError::Request
-            } else if error.is_io() {
-                HttpError::Connection
-            } else {
-                HttpError::Response
-            }
-        })?;
+        // Lambda freezes the process between events, and a connection that is kept can be dead when it goes on. Requests are few.
+        prepared.headers_mut().insert("connection", "close");
+        let response = self.connector.call(prepared).await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
         let headers =
             response.headers().iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let mut stream = ByteStream::new(response.into_body());
         let mut body = Vec::new();
         while let Some(part) = stream.next().await {
-            body.extend_from_slice(&part.map_err(|_| HttpError::Connection)?);
+            body.extend_from_slice(&part.map_err(|_| HttpError::Broken)?);
             if body.len() > RESPONSE_LIMIT {
                 return Err(HttpError::Response);
             }
         }
         Ok(HttpResponse { status, headers, body })
+    }
+}
+
+fn failure(error: &ConnectorError) -> HttpError {
+    if error.is_timeout() {
+        HttpError::Timeout
+    } else if error.is_user() {
+        HttpError::Request
+    } else if latchkey_aws::never_connected(error) {
+        HttpError::Connection
+    } else if error.is_io() {
+        HttpError::Broken
+    } else {
+        HttpError::Response
     }
 }
 
@@ -326,6 +333,46 @@ mod tests {
         for attempts in ["0", "721", "many"] {
             assert!(waiter_of(&[set[0], set[1], ("QUERY_ATTEMPTS", attempts)]).is_err(), "{attempts}");
         }
+    }
+
+    /// What a request comes to at a server that reads this many bytes of it, writes this, and closes the connection. Closing with
+    /// unread bytes resets it.
+    fn sent_to(reads: usize, writes: &'static [u8]) -> (Result<u16, HttpError>, String) {
+        use std::io::Read;
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        let answers = std::thread::spawn(move || {
+            let (mut connection, _) = server.accept().unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let mut request = vec![0; reads];
+            let length = connection.read(&mut request).unwrap();
+            connection.write_all(writes).unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let request = HttpRequest { method: "POST", url, headers: Vec::new(), body: b"a body".to_vec() };
+        let machine = Machine::new("eu-west-1").unwrap();
+        let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let outcome = event_loop.block_on(machine.send(request)).map(|response| response.status);
+        (outcome, answers.join().unwrap())
+    }
+
+    #[test]
+    fn only_a_request_that_no_server_can_have_received_is_told_as_without_a_connection() {
+        let (whole, request) = sent_to(4_096, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(whole, Ok(200));
+        assert!(request.contains("connection: close\r\n"), "{request}");
+        assert_eq!(sent_to(1, b"").0, Err(HttpError::Broken));
+        assert_eq!(sent_to(4_096, b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{").0, Err(HttpError::Broken));
+        assert_eq!(sent_to(4_096, b"").0, Err(HttpError::Broken));
+
+        let url = format!("http://{}/", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        let nobody = HttpRequest { method: "GET", url, headers: Vec::new(), body: Vec::new() };
+        let machine = Machine::new("eu-west-1").unwrap();
+        let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(
+            event_loop.block_on(machine.send(nobody)).map(|response| response.status),
+            Err(HttpError::Connection)
+        );
     }
 
     #[test]

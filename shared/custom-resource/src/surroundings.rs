@@ -61,9 +61,12 @@ impl HttpResponse {
 /// No response came. The cause holds no URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The connection failed, or broke.
+    /// No connection was made, so nothing was received.
     #[error("no connection")]
     Connection,
+    /// The connection broke. The request may have been received, and carried out.
+    #[error("the connection broke")]
+    Broken,
     /// No response in time.
     #[error("no response in time")]
     Timeout,

@@ -21,6 +21,8 @@ enum Does {
     FailWith(&'static str),
     Panic,
     Hang,
+    /// Hangs after it has begun with the resource of this name.
+    HangWith(&'static str),
     Later,
 }
 
@@ -35,9 +37,14 @@ impl Respond for Does {
             Self::Fail(reason) => Err(Failure::new(reason.clone())),
             Self::FailWith(made) => Err(Failure::new("half done").of(id(made))),
             Self::Panic => panic!("marked"),
-            Self::Hang => pending().await,
+            Self::Hang | Self::HangWith(_) => pending().await,
             Self::Later => Ok(Reply::Later),
         }
+    }
+
+    fn begun(&self, _request: &Request) -> Option<PhysicalId> {
+        let Self::HangWith(begun) = self else { return None };
+        PhysicalId::parse(begun).ok()
     }
 }
 
@@ -93,6 +100,15 @@ fn a_half_done_create_names_its_resource_so_that_it_is_deleted() {
     let world = World::default();
     run(&world, &Does::FailWith("half"), &event("Create"));
     assert_eq!(answer(&world)["PhysicalResourceId"], "half");
+}
+
+#[test]
+fn a_create_that_is_given_up_names_what_it_has_begun_and_others_keep_their_resource() {
+    for (kind, id) in [("Create", "begun"), ("Update", "current"), ("Delete", "current")] {
+        let world = World::default();
+        run(&world, &Does::HangWith("begun"), &event(kind));
+        assert_eq!(answer(&world)["PhysicalResourceId"], id);
+    }
 }
 
 #[test]

@@ -82,10 +82,20 @@ fn a_file_is_public_only_if_the_property_says_true() {
 }
 
 #[test]
-fn a_file_without_bucket_or_contents_or_with_a_strange_flag_is_refused() {
-    for (key, value) in
-        [("BucketName", ""), ("Contents", ""), ("PublicRead", "yes"), ("ObjectKey", ""), ("ObjectKey", "/")]
-    {
+fn a_file_without_bucket_or_contents_or_with_a_strange_flag_or_key_is_refused_before_it_is_written() {
+    for (key, value) in [
+        ("BucketName", ""),
+        ("Contents", ""),
+        ("PublicRead", "yes"),
+        ("ObjectKey", ""),
+        ("ObjectKey", "/"),
+        // What cannot be the ID of a resource could not be removed.
+        ("ObjectKey", "a\nb"),
+        ("ObjectKey", &*"k".repeat(1_025)),
+        // Whoever opens the URL would reach another object.
+        ("ObjectKey", "../other-bucket/k"),
+        ("ObjectKey", "a/./k"),
+    ] {
         let world = World::default();
         let mut properties = file("bucket", Some("k"), "text");
         properties[key] = json!(value);
@@ -375,9 +385,25 @@ fn a_throttled_call_is_made_again_and_an_uncertain_one_is_not() {
     world.scripted.replace(vec![response(400, r#"{"__type":"ThrottlingException"}"#), response(200, "{}")]);
     call(&world, "Create", &parameter(&json!({}))).unwrap();
     assert_eq!(world.asked.borrow().len(), 2);
-    world.scripted.replace(vec![response(500, "{}"), response(200, "{}")]);
-    assert!(call(&world, "Create", &parameter(&json!({}))).is_err());
-    assert_eq!(world.asked.borrow().len(), 3);
+    for uncertain in [response(500, "{}"), world::broken(), world::no_response()] {
+        let world = World::default();
+        world.scripted.replace(vec![uncertain, response(200, "{}")]);
+        assert!(call(&world, "Create", &parameter(&json!({}))).is_err());
+        assert_eq!(world.asked.borrow().len(), 1);
+    }
+}
+
+#[test]
+fn a_call_outlasts_ten_seconds_of_throttling_and_ends_long_before_its_function() {
+    let world = World::default();
+    let throttled = || response(400, r#"{"__type":"ThrottlingException"}"#);
+    world.scripted.replace((0..9).map(|_| throttled()).chain([response(200, "{}")]).collect());
+    call(&world, "Create", &parameter(&json!({}))).unwrap();
+    assert!(world.now.get() > Duration::from_secs(10), "{:?}", world.now.get());
+    let longest: Duration = world.drawn.borrow().iter().sum();
+    assert!(longest < Duration::from_mins(1), "{longest:?}");
+    world.scripted.replace((0..99).map(|_| throttled()).collect());
+    assert!(call(&world, "Create", &parameter(&json!({}))).unwrap_err().reason.contains("ThrottlingException"));
 }
 
 // --- handlers in functions of their own -----------------------------------------------------------------------------

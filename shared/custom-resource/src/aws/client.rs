@@ -10,8 +10,16 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How often a request is sent that the service did not carry out.
-const ATTEMPTS: u32 = 4;
+/// How often a request is sent that the service did not carry out. CloudFormation makes the resources of a stack at the same time, and
+/// Parameter Store takes three writes a second: with these waits, which together have up to 26 s, some thirty resources can begin to
+/// wait together.
+const ATTEMPTS: u32 = 10;
+
+/// The upper bound of the first wait. Each further wait has twice the bound, up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The upper bound of any wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// AWS in one region, with the credentials of one role.
 #[derive(Clone, Debug)]
@@ -26,6 +34,11 @@ pub struct Aws<S> {
     pub endpoint: Option<String>,
 }
 
+/// The domain of a region's endpoints.
+pub(crate) fn domain(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
 /// Which service a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint<'a> {
@@ -35,8 +48,7 @@ pub struct Endpoint<'a> {
     pub signing_name: &'a str,
 }
 
-/// The body of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The body of a request. It has no `Debug`: it may hold secrets.
 pub struct Body {
     /// The content type. An empty one is not sent.
     pub content_type: &'static str,
@@ -44,8 +56,15 @@ pub struct Body {
     pub bytes: Vec<u8>,
 }
 
+impl Body {
+    /// No body.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { content_type: "", bytes: Vec::new() }
+    }
+}
+
 /// A request to a service.
-#[derive(Clone, Debug)]
 pub struct Call<'a> {
     /// The service.
     pub endpoint: Endpoint<'a>,
@@ -64,7 +83,7 @@ pub struct Call<'a> {
 impl<S: Http + Time + Jitter> Aws<S> {
     /// Sends a request. What the service did not carry out (throttling, no connection) is tried again.
     pub async fn call(&self, call: &Call<'_>) -> Result<HttpResponse, CallError> {
-        let mut wait = Duration::from_millis(200);
+        let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
             let sent = self.surroundings.send(self.signed(call)?);
@@ -79,15 +98,14 @@ impl<S: Http + Time + Jitter> Aws<S> {
             }
             let drawn = self.surroundings.draw(wait);
             self.surroundings.sleep(drawn).await;
-            wait *= 2;
+            wait = (wait * 2).min(LONGEST_WAIT);
             attempt += 1;
         }
     }
 
     /// The origin for a service.
     fn origin(&self, host: &str) -> String {
-        let domain = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        self.endpoint.clone().unwrap_or_else(|| format!("https://{host}.{}.{domain}", self.region))
+        self.endpoint.clone().unwrap_or_else(|| format!("https://{host}.{}.{}", self.region, domain(&self.region)))
     }
 
     fn signed(&self, call: &Call<'_>) -> Result<HttpRequest, CallError> {

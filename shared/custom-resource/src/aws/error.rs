@@ -27,6 +27,17 @@ pub enum CallError {
     Unsigned,
 }
 
+/// The codes by which services say that they did nothing because there was too much to do.
+const THROTTLED: [&str; 7] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "SlowDown",
+];
+
 impl CallError {
     /// The code, for matching and for logs.
     #[must_use]
@@ -44,16 +55,7 @@ impl CallError {
     pub(crate) fn was_not_carried_out(&self) -> bool {
         match self {
             Self::Service { code, status, .. } => {
-                *status == 429
-                    || *status == 503
-                    || [
-                        "Throttling",
-                        "ThrottlingException",
-                        "TooManyRequestsException",
-                        "RequestLimitExceeded",
-                        "SlowDown",
-                    ]
-                    .contains(&code.as_str())
+                *status == 429 || *status == 503 || THROTTLED.contains(&code.as_str())
             }
             Self::Http(error) => *error == HttpError::Connection,
             Self::Unreadable | Self::Unsigned => false,

@@ -1,6 +1,6 @@
 //! Objects in S3, path-style: names of buckets with dots have no valid certificate otherwise.
 
-use super::client::{Aws, Body, Call, Endpoint};
+use super::client::{Aws, Body, Call, Endpoint, domain};
 use super::error::CallError;
 use super::query::encode;
 use crate::surroundings::{Http, HttpResponse, Jitter, Time};
@@ -40,7 +40,7 @@ impl<S: Http + Time + Jitter> S3<S> {
 
     /// Reads an object. `None` if there is none.
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, CallError> {
-        match self.object("GET", bucket, key, Vec::new(), Body { content_type: "", bytes: Vec::new() }).await {
+        match self.object("GET", bucket, key, Vec::new(), Body::none()).await {
             Ok(response) => Ok(Some(response.body)),
             Err(error) if error.code() == "NoSuchKey" => Ok(None),
             Err(error) => Err(error),
@@ -49,13 +49,13 @@ impl<S: Http + Time + Jitter> S3<S> {
 
     /// Removes an object. Succeeds if there is none.
     pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), CallError> {
-        self.object("DELETE", bucket, key, Vec::new(), Body { content_type: "", bytes: Vec::new() }).await.map(drop)
+        self.object("DELETE", bucket, key, Vec::new(), Body::none()).await.map(drop)
     }
 
     /// The address of an object.
     #[must_use]
     pub fn url(&self, bucket: &str, key: &str) -> String {
-        let domain = if self.0.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://s3.{}.{domain}/{}/{}", self.0.region, encode(bucket), encode_path(key))
+        let region = &self.0.region;
+        format!("https://s3.{region}.{}/{}/{}", domain(region), encode(bucket), encode_path(key))
     }
 }

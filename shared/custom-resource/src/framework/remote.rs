@@ -43,7 +43,7 @@ impl<S: Http + Time + Jitter> RemoteProvider<S> {
             method: "GET",
             path,
             headers: Vec::new(),
-            body: Body { content_type: "", bytes: Vec::new() },
+            body: Body::none(),
             timeout: LOOK_EVERY,
         };
         let surroundings = &self.aws.surroundings;

@@ -85,7 +85,7 @@ pub async fn is_complete<S: Http + Time + Jitter, P: Provider, U: Urls>(
 ) -> Step {
     let Ok(pending) = serde_json::from_str::<Pending>(input) else { return unreadable() };
     let scene = Scene { surroundings, urls, trust, deadline };
-    let asked = guarded(surroundings, provider.is_complete(&pending), deadline).await;
+    let asked = guarded(surroundings, provider.is_complete(&pending), None, deadline).await;
     let finished = match asked {
         Ok(Progress { is_complete: false, data, .. }) if data.is_empty() => return Step::NotYet,
         Ok(progress) => completed(&pending, progress).map_err(|failure| (failure, "the handler broke the rules")),

@@ -82,7 +82,13 @@ pub fn definition(times: Times, is_complete_arn: &str, on_timeout_arn: &str) -> 
                 "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "onTimeout", "ResultPath": "$.Error" }],
                 "End": true
             },
-            "onTimeout": { "Type": "Task", "Resource": on_timeout_arn, "End": true }
+            // Nobody else is left to answer. It fails only if it could not, or was not started.
+            "onTimeout": {
+                "Type": "Task",
+                "Resource": on_timeout_arn,
+                "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 10, "MaxAttempts": 6, "BackoffRate": 2 }],
+                "End": true
+            }
         }
     })
 }
@@ -111,5 +117,13 @@ mod tests {
         assert_eq!(task["Retry"], retry);
         assert_eq!(task["Catch"][0]["Next"], "onTimeout");
         assert_eq!(definition["States"]["onTimeout"]["Resource"], "ends");
+    }
+
+    #[test]
+    fn the_last_answer_is_tried_again_as_well() {
+        let definition = definition(Times::default(), "asks", "ends");
+        let retry =
+            json!([{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 10, "MaxAttempts": 6, "BackoffRate": 2 }]);
+        assert_eq!(definition["States"]["onTimeout"]["Retry"], retry);
     }
 }

@@ -39,8 +39,8 @@ impl Recipient {
     }
 }
 
-/// What is to be done to the resource.
-#[derive(Clone, Debug, PartialEq)]
+/// What is to be done to the resource. It has no `Debug`, since properties may be secrets.
+#[derive(Clone, PartialEq)]
 pub enum Change {
     /// The resource is new.
     Create,

@@ -3,6 +3,7 @@
 //! Whoever may invoke the function chooses the event. Without these checks they could have the function, with its rights and
 //! from its network, send a request to any address, or act for a stack of another account.
 
+use crate::aws::domain;
 use std::fmt;
 
 /// What an event has to agree with: where this function runs.
@@ -70,7 +71,7 @@ impl Trust {
     /// elsewhere; S3 prefers the first.
     fn hosts(&self) -> [String; 3] {
         let region = &self.region;
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = domain(region);
         let bucket = format!("cloudformation-custom-resource-response-{}", region.replace('-', ""));
         [
             format!("{bucket}.s3.{region}.{domain}"),

@@ -5,14 +5,13 @@ mod properties;
 mod service;
 
 pub use allowed::{Allowed, AllowedError};
-pub use properties::AwsCall;
 
 use crate::aws::{Aws, Body, Call, CallError, Endpoint, flatten_query, read_xml};
 use crate::entry::Failure;
 use crate::framework::{Event, Outcome, Provider, RequestType};
 use crate::surroundings::{Http, Jitter, Time};
 use aws_credential_types::Credentials;
-use properties::Calls;
+use properties::{AwsCall, Calls};
 use serde_json::{Map, Value};
 use service::Protocol;
 use std::time::Duration;

@@ -70,9 +70,11 @@ fn key(event: &Event) -> Result<String, Failure> {
     }
     let key = event.text("ObjectKey")?;
     let key = key.strip_prefix('/').unwrap_or(key);
-    if key.is_empty() {
-        Err(Failure::new("The property ObjectKey must be more than a slash."))
-    } else {
-        Ok(key.to_owned())
-    }
+    // It becomes the ID. Checked before the file is written, since one that cannot be named could not be removed.
+    let id = PhysicalId::parse(key);
+    let is_path = key.split('/').any(|part| part == "." || part == "..");
+    id.ok().filter(|_| !is_path).map(|_| key.to_owned()).ok_or_else(|| {
+        let wrong = "The property ObjectKey must have more than a slash, at most 1,024 bytes, no control character, and no part \".\" or \"..\".";
+        Failure::new(wrong)
+    })
 }

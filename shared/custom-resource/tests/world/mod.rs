@@ -89,7 +89,11 @@ impl Http for World {
         let is_answer = request.url.starts_with("https://cloudformation-custom-resource-response-");
         if !is_answer {
             let response = self.serve(request);
-            return if response.status == 0 { Err(HttpError::Timeout) } else { Ok(response) };
+            return match response.status {
+                0 => Err(HttpError::Timeout),
+                1 => Err(HttpError::Broken),
+                _ => Ok(response),
+            };
         }
         self.sent.borrow_mut().push(request);
         let mut statuses = self.statuses.borrow_mut();
@@ -106,6 +110,11 @@ pub(crate) fn response(status: u16, body: &str) -> HttpResponse {
 /// Stands for none at all.
 pub(crate) fn no_response() -> HttpResponse {
     response(0, "")
+}
+
+/// Stands for a connection that breaks before the response.
+pub(crate) fn broken() -> HttpResponse {
+    response(1, "")
 }
 
 impl World {

@@ -27,13 +27,17 @@ pub enum AllowedError {
     /// The call writes a policy.
     #[error("{0}:{1} is refused, even if the template allows it: it writes a policy or grants a permission")]
     Policy(String, String),
+    /// A parameter may be read as the name of another call.
+    #[error("{0}:{1} is refused: a parameter named Action or Version could name another call")]
+    AnotherAction(String, String),
 }
 
 /// Services whose whole purpose is who may do what.
 const RULING: [&str; 8] = ["iam", "sts", "organizations", "ram", "sso", "ssoadmin", "identitystore", "accessanalyzer"];
 
-/// Actions that write a policy as one attribute among others, whatever their parameters.
-const SETS_ATTRIBUTES: [&str; 2] = ["SetQueueAttributes", "SetTopicAttributes"];
+/// Actions that write a policy, or share with other accounts, as one attribute among others, whatever their parameters. In lower case.
+const SETS_ATTRIBUTES: [&str; 4] =
+    ["setqueueattributes", "settopicattributes", "modifydbsnapshotattribute", "modifydbclustersnapshotattribute"];
 
 impl Allowed {
     /// Reads a list such as `SSM:GetParameter, SES:VerifyDomainIdentity`.
@@ -55,33 +59,47 @@ impl Allowed {
         if RULING.contains(&key.0.as_str()) {
             return Err(of(AllowedError::Rights));
         }
-        if writes_policy(action) || parameters.iter().any(|(key, value)| holds_policy(key, value)) {
+        if parameters.keys().any(|name| names_action(name)) {
+            return Err(of(AllowedError::AnotherAction));
+        }
+        if !reads(action) && (writes_policy(action) || parameters.iter().any(|(key, value)| holds_policy(key, value))) {
             return Err(of(AllowedError::Policy));
         }
         if self.0.contains(&key) { Ok(()) } else { Err(of(AllowedError::NotListed)) }
     }
 }
 
+/// In the query protocol, the action is a parameter beside the others. Of two, a service may read the second.
+fn names_action(parameter: &str) -> bool {
+    ["Action", "Version"].iter().any(|name| parameter.eq_ignore_ascii_case(name))
+}
+
+fn reads(action: &str) -> bool {
+    ["Get", "List", "Describe", "Validate", "Simulate"].iter().any(|verb| action.starts_with(verb))
+}
+
 fn writes_policy(action: &str) -> bool {
-    let reads = ["Get", "List", "Describe", "Validate", "Simulate"].iter().any(|verb| action.starts_with(verb));
-    let about = ["Policy", "Policies", "Permission", "Grant"].iter().any(|word| action.contains(word));
-    SETS_ATTRIBUTES.contains(&action) || (about && !reads)
+    let action = action.to_ascii_lowercase();
+    let about = ["policy", "policies", "permission", "grant"].iter().any(|word| action.contains(word));
+    SETS_ATTRIBUTES.contains(&action.as_str()) || about
 }
 
 /// A parameter that is a policy, such as `Policy` of a new key, or in `Attributes` of a new queue. A role that a service is handed
 /// is no policy: IAM's `iam:PassRole` guards it.
 fn holds_policy(key: &str, value: &Value) -> bool {
-    let names = |text: &str| text.to_ascii_lowercase().ends_with("policy");
+    // The query protocol writes paths with dots, and a template may write them itself: `Attributes.entry.1.key`.
+    let key = key.rsplit('.').next().unwrap_or_default();
     let inside = match value {
         Value::Object(object) => object.iter().any(|(key, value)| holds_policy(key, value)),
         Value::Array(items) => items.iter().any(|item| holds_policy("", item)),
         // Attributes as pairs of name and value.
         Value::String(text) => {
-            ["attributename", "name", "key"].contains(&key.to_ascii_lowercase().as_str()) && names(text)
+            let is_name = ["attributename", "name", "key"].iter().any(|name| key.eq_ignore_ascii_case(name));
+            is_name && text.eq_ignore_ascii_case("policy")
         }
         _ => false,
     };
-    names(key) || inside
+    key.to_ascii_lowercase().ends_with("policy") || inside
 }
 
 #[cfg(test)]
@@ -129,10 +147,30 @@ mod tests {
             ("SQS", "CreateQueue", json!({ "Attributes": { "Policy": "{}" } })),
             ("SecretsManager", "PutResourcePolicy", json!({})),
             ("ECR", "SetRepositoryPolicy", json!({})),
+            ("KMS", "putKeyPolicy", json!({})),
+            ("RDS", "ModifyDBSnapshotAttribute", json!({ "AttributeName": "restore", "ValuesToAdd": ["all"] })),
+            // As the query protocol writes a map, in each way in which a template can say it.
+            ("SNS", "CreateTopic", json!({ "Attributes": { "entry": { "1": { "key": "Policy", "value": "{}" } } } })),
+            ("SNS", "CreateTopic", json!({ "Attributes.entry.1.key": "Policy", "Attributes.entry.1.value": "{}" })),
+            ("SNS", "CreateTopic", json!({ "Attributes.entry": { "1.key": "Policy", "1.value": "{}" } })),
         ] {
             let refused = check(&format!("{service}:{action}"), service, action, &parameters).unwrap_err();
             assert!(matches!(refused, AllowedError::Policy(..)), "{service}:{action}");
         }
-        assert_eq!(check("KMS:GetKeyPolicy", "KMS", "GetKeyPolicy", &json!({ "PolicyName": "default" })), Ok(()));
+        for (service, action, parameters) in [
+            ("KMS", "GetKeyPolicy", json!({ "PolicyName": "default" })),
+            ("SSM", "GetParameter", json!({ "Name": "policy" })),
+            ("SSM", "PutParameter", json!({ "Name": "/retention/policy", "Value": "7" })),
+        ] {
+            assert_eq!(check(&format!("{service}:{action}"), service, action, &parameters), Ok(()), "{action}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_could_name_another_action_is_refused() {
+        for name in ["Action", "action", "Version"] {
+            let refused = check("SES:VerifyDomainIdentity", "SES", "VerifyDomainIdentity", &json!({ name: "x" }));
+            assert!(matches!(refused, Err(AllowedError::AnotherAction(..))), "{name}");
+        }
     }
 }

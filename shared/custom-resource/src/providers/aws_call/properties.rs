@@ -8,17 +8,16 @@ use serde_json::{Map, Value};
 /// In a parameter, it is replaced by the ID of the resource. The text is the CDK's.
 const PHYSICAL_ID: &str = "PHYSICAL:RESOURCEID:";
 
-/// A call of an API.
-#[derive(Clone, Debug)]
-pub struct AwsCall {
+/// A call of an API. It has no `Debug`: its parameters may be secrets.
+pub(super) struct AwsCall {
     /// The service, as SDKs spell it.
-    pub service: String,
+    pub(super) service: String,
     /// The action.
-    pub action: String,
+    pub(super) action: String,
     /// The region, if not the function's.
-    pub region: Option<String>,
+    pub(super) region: Option<String>,
     /// A role to assume before the call.
-    pub assumed_role_arn: Option<String>,
+    pub(super) assumed_role_arn: Option<String>,
     pub(super) id: Option<String>,
     pub(super) id_path: Option<String>,
     parameters: Map<String, Value>,
@@ -44,7 +43,6 @@ struct Raw {
 }
 
 /// The calls of a resource.
-#[derive(Clone, Debug)]
 pub(super) struct Calls {
     pub(super) create: Option<AwsCall>,
     pub(super) update: Option<AwsCall>,
