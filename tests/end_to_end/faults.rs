@@ -21,8 +21,8 @@ const BUDGET: Duration = Duration::from_secs(14);
 fn calls(function: &str) -> &'static [(Call, usize)] {
     match function {
         "create-user" | "lost-password" => &[(Call::Quota, 1), (Call::UpdateItem, 1), (Call::HandOver, 1)],
-        // The try is counted, and the account is verified.
-        "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 2)],
+        // The try is counted, the account is verified, and the failures of the time before are forgotten.
+        "verify-user" => &[(Call::GetItem, 1), (Call::UpdateItem, 2), (Call::Count, 1)],
         // The attempt is counted, and the count is cleared.
         "login" => &[(Call::GetItem, 1), (Call::Count, 2), (Call::GetToken, 1)],
         "change-password" => {
@@ -42,6 +42,8 @@ fn fault(function: &str, call: Call) -> Option<&'static str> {
     match (function, call) {
         // The password is changed: what is left is to tell the owner, and to end the waiting.
         ("change-password" | "reset-password", Call::HandOver) | ("reset-password", Call::Count | Call::Quota) => None,
+        // The address is verified: a reset opens what strangers have closed.
+        ("verify-user", Call::Count) => None,
         (_, Call::HandOver) => Some("MailerUnavailable"),
         (_, Call::GetToken) => Some("IdentityUnavailable"),
         _ => Some("TableUnavailable"),

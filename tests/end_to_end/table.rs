@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use latchkey_auth::delivery::MailBudget;
 use latchkey_auth::memory::MemoryServices;
 use latchkey_auth::services::{
-    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
-    VerifyTry,
+    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, ResetFor, SpendResetToken,
+    StoreResetToken, VerifyTry,
 };
 use latchkey_auth::throttle::{
     Attempt, CountAttempt, CountDeviceFailure, CountSuccess, FAILURES_KEPT, ForgetFailures, MailQuota, Quota,
@@ -78,7 +78,7 @@ async fn verified(users: &DynamoUsers, name: &str) -> Email {
     let email = email(name);
     assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(true));
     assert_eq!(users.mark_verified(&email, &seen("verify"), LATER, NOW).await, Ok(true));
-    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(ResetFor::Owner));
     email
 }
 
@@ -141,12 +141,12 @@ async fn races_are_decided_by_conditional_writes_where_a_link_verifies() {
 async fn races_are_decided_by_conditional_writes_where_a_link_resets() {
     let (service, users) = Service::with_table();
     let nobody = email("nobody");
-    assert_eq!(users.store_reset_token(&nobody, &token("lost"), LATER, NOW).await, Ok(false));
+    assert_eq!(users.store_reset_token(&nobody, &token("lost"), LATER, NOW).await, Ok(ResetFor::Nobody));
     assert!(service.item(nobody.as_str()).await.is_none());
 
     let email = verified(&users, "race").await;
     for further in ["second", "third", "fourth", "fifth"] {
-        assert_eq!(users.store_reset_token(&email, &token(further), LATER, NOW).await, Ok(true));
+        assert_eq!(users.store_reset_token(&email, &token(further), LATER, NOW).await, Ok(ResetFor::Owner));
     }
     let out = users.find_user(&email).await.unwrap().unwrap().resets;
     assert_eq!(out, ["fifth", "fourth", "third", "second", "lost"].map(link));
@@ -375,7 +375,7 @@ async fn every_new_password_raises_the_generation_and_forgets_the_failures_of_de
         assert_eq!(users.renew_hash(&email, &changed.user_id, &stored("second"), &hash("better"), NOW).await, Ok(true));
         let renewed = found().await;
         assert_eq!((renewed.password_generation, renewed.device_failures), (1, 1), "the same password");
-        assert_eq!(users.store_reset_token(&email, &token("another"), LATER, NOW).await, Ok(true));
+        assert_eq!(users.store_reset_token(&email, &token("another"), LATER, NOW).await, Ok(ResetFor::Owner));
         assert_eq!(users.spend_reset_token(&email, &link("another"), &hash("third"), None, NOW).await, Ok(true));
         let reset = found().await;
         assert_eq!((reset.password_generation, reset.device_failures), (2, 0));
@@ -419,6 +419,7 @@ async fn an_account_that_was_brought_along_unverified_is_not_replaced_by_a_sign_
     let before = item(&service, &email).await;
     assert_eq!(users.add_user(&new_user(&email, "verify")).await, Ok(false));
     assert_eq!(item(&service, &email).await, before);
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(ResetFor::Owner));
     // Nor one with a hash of the sample.
     let samples = self::email("brought");
     let hash = StoredHash::Legacy(LegacyHash { hash: "theirs".to_owned(), salt: "salt".to_owned() });
@@ -446,7 +447,10 @@ async fn a_sixth_reset_link_takes_the_place_of_the_oldest_and_one_of_a_former_ve
     let (service, users) = Service::with_table();
     let email = verified(&users, "links").await;
     for number in 2..=MAX_RESET_LINKS + 1 {
-        assert_eq!(users.store_reset_token(&email, &token(&format!("link{number}")), LATER, NOW).await, Ok(true));
+        assert_eq!(
+            users.store_reset_token(&email, &token(&format!("link{number}")), LATER, NOW).await,
+            Ok(ResetFor::Owner)
+        );
     }
     let out = users.find_user(&email).await.unwrap().unwrap().resets;
     assert_eq!(out, ["link6", "link5", "link4", "link3", "link2"].map(link));
@@ -468,7 +472,7 @@ async fn a_sign_up_over_an_unverified_account_leaves_its_reset_links_alone_and_r
     let email = email("again");
     let first = NewUser { name: latchkey_auth::Name::parse("First").unwrap(), ..new_user(&email, "older") };
     assert_eq!(users.add_user(&first).await, Ok(true));
-    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(ResetFor::Unverified));
     assert_eq!(users.add_user(&new_user(&email, "newer")).await, Ok(true));
     let item = item(&service, &email).await;
     assert!(has(&item, "resetLink1") && !has(&item, "name"));
@@ -528,8 +532,23 @@ async fn the_outbox_keeps_quotas_as_the_model_does() {
     let item = service.quota(reset, email.as_str()).await.unwrap();
     let expires: u64 = item["expiresAt"].as_n().unwrap().parse().unwrap();
     assert!(expires > now.0 - 24 * 60 * 60 + 60 * 60, "no use is forgotten before its hour is over");
+    let latest = now;
+    for wait in [0, 61, 61, 61, 61, 61] {
+        now = now.plus(wait);
+        outbox.reserve_mail(reset, &email, now).await.unwrap();
+    }
+    now = now.plus(61);
+    let refused = Ok(Reservation::Throttled { retry_after: 3_601 - now.since(latest) });
+    assert_eq!(outbox.reserve_mail(reset, &email, now).await, refused, "five in an hour");
     outbox.clear_quota(reset, &email).await.unwrap();
-    assert_eq!(outbox.reserve_mail(reset, &email, now).await, Ok(Reservation::Granted), "all uses are forgotten");
+    assert_eq!(
+        outbox.reserve_mail(reset, &email, now).await,
+        Ok(Reservation::Granted),
+        "all but the latest are forgotten"
+    );
+    outbox.clear_quota(reset, &email).await.unwrap();
+    let refused = Ok(Reservation::Throttled { retry_after: 61 });
+    assert_eq!(outbox.reserve_mail(reset, &email, now).await, refused, "the latest still keeps the next one apart");
 }
 
 #[tokio::test]
@@ -591,7 +610,7 @@ async fn a_write_whose_answer_was_lost_is_known_again_and_made_once() {
     assert_eq!(users.mark_verified(&email, &seen("verify"), LATER, NOW).await, Ok(true));
     was_lost();
     losing();
-    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(true));
+    assert_eq!(users.store_reset_token(&email, &token("lost"), LATER, NOW).await, Ok(ResetFor::Owner));
     was_lost();
     assert_eq!(users.find_user(&email).await.unwrap().unwrap().resets, [link("lost")], "stored once");
     losing();

@@ -81,6 +81,8 @@ pub enum MailTemplate {
     AlreadyRegistered,
     /// A link to choose a new password.
     Reset(Token),
+    /// The same, for an account that nobody verified.
+    UnverifiedReset(Token),
     /// The password was changed.
     PasswordChanged {
         /// Until when reset links work that were mailed before, if there are any.
@@ -136,7 +138,7 @@ impl MailTemplates {
         match template {
             MailTemplate::Verification(token) => self.verification(to, token),
             MailTemplate::AlreadyRegistered => self.already_registered(to),
-            MailTemplate::Reset(token) => self.reset(to, token),
+            MailTemplate::Reset(token) | MailTemplate::UnverifiedReset(token) => self.reset(to, token),
             MailTemplate::PasswordChanged { reset_links_until } => self.password_changed(to, *reset_links_until),
             MailTemplate::WrongPasswords => self.wrong_passwords(to),
             MailTemplate::PasswordClosed => self.password_closed(to),

@@ -63,16 +63,27 @@ pub trait MarkVerified {
     ) -> Result<bool, Fault>;
 }
 
+/// The account that a reset link was stored for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetFor {
+    /// Somebody verified it, or the owner of the service imported it.
+    Owner,
+    /// Nobody verified it: whoever signed up with the address may be a stranger to its mailbox.
+    Unverified,
+    /// There is none, so nothing was stored.
+    Nobody,
+}
+
 /// Stores the tokens of reset links.
 pub trait StoreResetToken {
-    /// Stores the hash of a reset token beside the four newest of those that are out; `false` if there is no such account.
+    /// Stores the hash of a reset token beside the four newest of those that are out, if there is such an account.
     async fn store_reset_token(
         &self,
         email: &Email,
         token: &TokenHash,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<bool, Fault>;
+    ) -> Result<ResetFor, Fault>;
 }
 
 /// Exchanges reset tokens for new passwords.

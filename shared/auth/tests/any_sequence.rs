@@ -378,6 +378,7 @@ impl Run {
                     assert_eq!(answer, DONE);
                     account.verified = true;
                     account.tries = 0;
+                    self.model.failures[who] = 0;
                 }
             }
             None => assert!(matches!(answer.reason(), Some(Reason::InvalidToken | Reason::TooManyAttempts))),

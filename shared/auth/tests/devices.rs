@@ -319,6 +319,28 @@ async fn a_new_password_reopens_a_closed_account() {
 }
 
 #[tokio::test]
+async fn guesses_at_an_address_before_it_has_an_account_do_not_close_the_account() {
+    let world = World::default();
+    world.fail_as_a_stranger(ADA, MOST_FAILURES).await;
+    drop(world.mails().await);
+    world.clock.advance(24 * HOUR);
+    assert_eq!(world.create_user(ADA, PASSWORD).await, Ok(DONE));
+    let link = world.mailed_token().await;
+    assert_eq!(
+        world.login(ADA, PASSWORD).await.reason(),
+        Some(Reason::InvalidCredentials),
+        "a sign-up forgets nothing"
+    );
+    assert_eq!(world.verify_user(ADA, &link).await, DONE);
+    identity(&world.login(ADA, PASSWORD).await);
+    // Nor does a second click.
+    world.fail_as_a_stranger(ADA, MOST_FAILURES / 2).await;
+    assert_eq!(world.verify_user(ADA, &link).await, DONE);
+    world.fail_as_a_stranger(ADA, MOST_FAILURES / 2).await;
+    assert_eq!(world.login(ADA, PASSWORD).await.reason(), Some(Reason::InvalidCredentials));
+}
+
+#[tokio::test]
 async fn failures_are_remembered_for_400_days_after_the_latest_attempt() {
     const DAYS: u64 = 400 * 24 * HOUR;
     let world = World::default();

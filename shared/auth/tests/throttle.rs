@@ -362,3 +362,97 @@ async fn an_owner_is_told_once_a_day_of_an_account_that_is_there() {
     assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE));
     assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
 }
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_tells_nobody_who_has_an_account() {
+    let mut world = World::default();
+    world.services.budgets.sign_ups = 2;
+    world.verified(ADA, PASSWORD).await;
+    world.wait();
+    // Her one notice of the day, which is also the last mail of the hour.
+    assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE));
+    assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
+    let mut answers = Vec::new();
+    for address in [ADA, NOBODY] {
+        world.wait();
+        assert_eq!(world.create_user(address, OTHER).await, Ok(DONE));
+        assert_eq!(world.services.deliver().await, [Ok(Delivery::OverBudget)]);
+        answers.push(world.create_user(address, OTHER).await);
+        drop(world.services.deliver().await);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn a_notice_that_is_held_back_takes_nothing_from_the_budget() {
+    let mut world = World::default();
+    world.services.budgets.sign_ups = 3;
+    world.verified(ADA, PASSWORD).await;
+    for end in [Delivery::Sent, Delivery::HeldBack, Delivery::HeldBack] {
+        world.wait();
+        assert_eq!(world.create_user(ADA, OTHER).await, Ok(DONE));
+        assert_eq!(world.services.deliver().await, [Ok(end)]);
+    }
+    assert_eq!(world.create_user(NOBODY, PASSWORD).await, Ok(DONE));
+    assert_eq!(world.services.deliver().await, [Ok(Delivery::Sent)]);
+}
+
+/// Ways to write addresses of one mailbox, of which nobody verified any.
+const ALIASES: [&str; 8] = [
+    "ada+1@example.com",
+    "ada+2@example.com",
+    "\"ada+3\"@example.com",
+    "\"ada\"@example.com",
+    "\"a\\da\"@example.com",
+    "ada+4@example.com",
+    "ada+5@example.com",
+    "ada+6@example.com",
+];
+
+#[tokio::test]
+async fn aliases_that_strangers_signed_up_bring_a_mailbox_no_more_resets_than_one_address_does() {
+    let world = World::default();
+    for address in ALIASES {
+        world.clock.advance(HOUR);
+        assert_eq!(world.create_user(address, PASSWORD).await, Ok(DONE));
+        drop(world.mails().await);
+    }
+    for address in [ADA, "ada+mine@example.com"] {
+        world.wait();
+        world.verified(address, PASSWORD).await;
+    }
+    let mut sent = 0;
+    for _round in 0..5 {
+        world.wait();
+        for address in ALIASES {
+            assert_eq!(world.lost_password(address).await, Ok(DONE), "the answer is the same");
+        }
+        sent += world.mails().await.len();
+    }
+    assert_eq!(sent, 5);
+    // What the owner verified has its own way back.
+    for address in [ADA, "ada+mine@example.com"] {
+        assert_eq!(world.lost_password(address).await, Ok(DONE));
+        assert_eq!(world.mails().await.len(), 1);
+    }
+    world.clock.advance(HOUR + 1);
+    assert_eq!(world.lost_password(ALIASES[0]).await, Ok(DONE));
+    assert_eq!(world.reset_password(ALIASES[0], &world.mailed_token().await, OTHER).await, DONE);
+}
+
+#[tokio::test]
+async fn whoever_resets_again_and_again_gets_one_mail_a_minute() {
+    let world = World::default();
+    world.verified(ADA, PASSWORD).await;
+    let (mut resets, began) = (0, world.now());
+    while world.now().since(began) < 10 * 60 {
+        if world.lost_password(ADA).await == Ok(DONE) {
+            assert_eq!(world.reset_password(ADA, &world.mailed_token().await, OTHER).await, DONE);
+            drop(world.mails().await);
+            resets += 1;
+        }
+        world.clock.advance(1);
+    }
+    // After more than five, so the rest of the quota was given back.
+    assert_eq!(resets, 10);
+}

@@ -20,8 +20,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 pub use keys::Moved;
 use latchkey_auth::services::{
-    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
-    VerifyTry,
+    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, ResetFor, SpendResetToken,
+    StoreResetToken, VerifyTry,
 };
 use latchkey_auth::{
     Email, Entropy, Fault, ImportedUser, MOST_VERIFY_TRIES, NewUser, PendingReset, PendingVerification, Timestamp,
@@ -292,22 +292,26 @@ impl StoreResetToken for DynamoUsers {
         token: &TokenHash,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<bool, Fault> {
+    ) -> Result<ResetFor, Fault> {
         // A retry of ours finds the link in its place, and must not push another one out.
         let link = text(&record::write_reset(&PendingReset { token: *token, expires_at: until }));
-        applied_once(
-            self.update(
+        let update = self
+            .update(
                 email,
                 "attribute_exists(email) AND (attribute_not_exists(resetLink1) OR resetLink1 <> :link)",
                 &format!("SET {}, resetLink1 = :link, updatedAt = :now REMOVE lostToken", record::shift_resets()),
             )
             .expression_attribute_values(":link", link.clone())
             .expression_attribute_values(":none", text(record::NO_RESET))
-            .expression_attribute_values(":now", number(now)),
-            "resetLink1",
-            link,
-        )
-        .await
+            .expression_attribute_values(":now", number(now));
+        let (applied, found) = throttle::decided(update).await?;
+        Ok(if !applied && found.get("resetLink1") != Some(&link) {
+            ResetFor::Nobody
+        } else if found.get("verified") == Some(&AttributeValue::Bool(true)) || found.contains_key("importedAt") {
+            ResetFor::Owner
+        } else {
+            ResetFor::Unverified
+        })
     }
 }
 

@@ -182,7 +182,10 @@ impl<E: Entropy> MailQuota for DynamoOutbox<E> {
     }
 
     async fn clear_quota(&self, quota: Quota, email: &Email) -> Result<(), Fault> {
-        let all: Vec<_> = (1..=quota.limit()).map(|place| format!("used{place}")).collect();
+        let all: Vec<_> = (2..=quota.limit()).map(|place| format!("used{place}")).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
         let update = self
             .update(&quota_key(quota, email))
             // Without this, the update would create an item where there is none.

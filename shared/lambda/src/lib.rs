@@ -7,8 +7,8 @@ use latchkey_audit::{AuditKeys, NONCE_BYTES};
 use latchkey_auth::device::DeviceKeys;
 use latchkey_auth::services::{
     AcceptPassword, AddUser, CompromisedPasswords, CountVerifyTry, FindUser, HandOverMail, HashingScheme, IssueToken,
-    MarkVerified, RenewHash, ReplacePassword, RevealAccounts, SignUpSettings, SpendResetToken, StoreResetToken,
-    VerifyTry,
+    MarkVerified, RenewHash, ReplacePassword, ResetFor, RevealAccounts, SignUpSettings, SpendResetToken,
+    StoreResetToken, VerifyTry,
 };
 use latchkey_auth::throttle::{
     Attempt, CountAttempt, CountDeviceFailure, CountSuccess, ForgetFailures, MailQuota, Quota, Reservation, Throttle,
@@ -224,7 +224,7 @@ impl<R: Requirements> StoreResetToken for AwsServices<R> {
         token: &TokenHash,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<bool, Fault> {
+    ) -> Result<ResetFor, Fault> {
         self.table().store_reset_token(email, token, until, now).await
     }
 }

@@ -49,6 +49,10 @@ struct Sealed<'a> {
     token: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
+    /// Whether a reset is for an account that nobody verified. No template of its own: a mail function of a former version
+    /// sends it as any other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unverified: bool,
 }
 
 /// Seals a request into text of a fixed length, with the identifier of the key in front. The nonce must be random and must never
@@ -63,7 +67,9 @@ pub fn seal(request: &MailRequest, id: &str, keys: &KeyRing, nonce: [u8; NONCE_B
         None => (None, None, None),
         Some(MailTemplate::Verification(token)) => (Some("verification"), Some(token.as_str()), None),
         Some(MailTemplate::AlreadyRegistered) => (Some("alreadyRegistered"), None, None),
-        Some(MailTemplate::Reset(token)) => (Some("reset"), Some(token.as_str()), None),
+        Some(MailTemplate::Reset(token) | MailTemplate::UnverifiedReset(token)) => {
+            (Some("reset"), Some(token.as_str()), None)
+        }
         Some(MailTemplate::PasswordChanged { reset_links_until }) => {
             (Some("passwordChanged"), None, reset_links_until.map(|until| until.0))
         }
@@ -77,6 +83,7 @@ pub fn seal(request: &MailRequest, id: &str, keys: &KeyRing, nonce: [u8; NONCE_B
         template: template.map(Cow::Borrowed),
         token: token.map(Cow::Borrowed),
         until,
+        unverified: matches!(request.template, Some(MailTemplate::UnverifiedReset(_))),
     };
     let mut plain = Zeroizing::new(Vec::with_capacity(REQUEST_BYTES));
     serde_json::to_writer(&mut *plain, &sealed).expect("text and numbers are JSON");
@@ -110,6 +117,7 @@ fn request(opened: &Sealed<'_>) -> Option<MailRequest> {
         None => None,
         Some("verification") => Some(MailTemplate::Verification(token()?)),
         Some("alreadyRegistered") => Some(MailTemplate::AlreadyRegistered),
+        Some("reset") if opened.unverified => Some(MailTemplate::UnverifiedReset(token()?)),
         Some("reset") => Some(MailTemplate::Reset(token()?)),
         Some("passwordChanged") => {
             Some(MailTemplate::PasswordChanged { reset_links_until: opened.until.map(Timestamp) })
@@ -161,6 +169,7 @@ mod tests {
         vec![
             of(MailClass::Reset, to, None),
             of(MailClass::Reset, to, Some(MailTemplate::Reset(token()))),
+            of(MailClass::Reset, to, Some(MailTemplate::UnverifiedReset(token()))),
             of(MailClass::SignUp, to, Some(MailTemplate::Verification(token()))),
             of(MailClass::SignUp, to, Some(MailTemplate::AlreadyRegistered)),
             of(MailClass::Change, to, Some(MailTemplate::PasswordChanged { reset_links_until: None })),

@@ -326,6 +326,48 @@ mod tests {
         assert!(respond(r#"{"records":[]}"#).is_ok(), "the next event is handled");
     }
 
+    /// Panics over a setting.
+    struct NeverStarts;
+
+    impl Handler for NeverStarts {
+        const NAME: &'static str = "neverStarts";
+
+        type StartError = &'static str;
+
+        type Notes<'a> = ();
+
+        fn start(_settings: &Settings<'_>) -> Result<Self, Self::StartError> {
+            panic!("the setting is marked")
+        }
+
+        fn notes(&self) -> Self::Notes<'_> {}
+
+        async fn handle(&self, _event: Event<'_>, (): &Self::Notes<'_>) -> Result<Value, Fault> {
+            Ok(Value::Null)
+        }
+
+        fn report(&self, _handled: &Handled<'_>, (): Self::Notes<'_>) -> Vec<Report> {
+            Vec::new()
+        }
+    }
+
+    /// Set for the process in which a function panics: what it prints is what a log would hold.
+    const IS_FUNCTION: &str = "LATCHKEY_TEST_IS_FUNCTION";
+
+    #[test]
+    fn what_a_function_prints_of_a_panic_is_its_place_and_not_its_message() {
+        const TEST: &str = "tests::what_a_function_prints_of_a_panic_is_its_place_and_not_its_message";
+        if std::env::var_os(IS_FUNCTION).is_some() {
+            let _ = serve::<NeverStarts>();
+            return;
+        }
+        let mut function = std::process::Command::new(std::env::current_exe().unwrap());
+        let function = function.args(["--exact", TEST, "--nocapture"]).env(IS_FUNCTION, "1").output().unwrap();
+        let printed = String::from_utf8([function.stdout, function.stderr].concat()).unwrap();
+        assert!(printed.contains(r#""level":"FATAL""#) && printed.contains("a panic at "), "{printed}");
+        assert!(!printed.contains("marked"), "{printed}");
+    }
+
     fn written(fault: Option<&Fault>, outcome: &'static str, reason: Option<&'static str>) -> String {
         let handled = Handled { request_id: "id", fault, panicked_at: Some("src/lib.rs:7") };
         let report = Report { outcome, reason, audit: Some("sealed".to_owned()), counts: BTreeMap::new() };

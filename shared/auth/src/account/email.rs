@@ -36,15 +36,28 @@ impl Email {
         &self.0
     }
 
-    /// The address without its tag: `ada+news@example.com` reaches the mailbox `ada@example.com` at the providers that know
-    /// tags (RFC 5233). Only for limits: at a provider that knows none, these are two mailboxes, and so two accounts.
+    /// The address as its mailbox is usually written. Only for limits: where a provider does it otherwise, these are two
+    /// mailboxes, and so two accounts.
+    ///
+    /// - Without quotes: `"ada"` and `"a\da"` are `ada` (RFC 5321, 4.1.2).
+    /// - Without its tag: `ada+news@example.com` reaches `ada@example.com` at the providers that know tags (RFC 5233).
+    /// - At Gmail, without dots, and under the first of its two domains.
     #[must_use]
     pub fn mailbox(&self) -> Cow<'_, str> {
-        let untagged = self.0.rsplit_once('@').and_then(|(local, domain)| {
-            let (mailbox, _tag) = local.split_once('+').filter(|(mailbox, _)| !mailbox.is_empty())?;
-            (!mailbox.starts_with('"')).then(|| format!("{mailbox}@{domain}"))
-        });
-        untagged.map_or(Cow::Borrowed(&self.0), Cow::Owned)
+        let Some((local, domain)) = self.0.rsplit_once('@') else { return Cow::Borrowed(&self.0) };
+        let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let mut mailbox = quoted.map_or_else(|| local.to_owned(), |quoted| quoted.replace('\\', ""));
+        if let Some(tag) = mailbox.find('+').filter(|at| *at > 0) {
+            mailbox.truncate(tag);
+        }
+        let is_gmail = matches!(domain, "gmail.com" | "googlemail.com");
+        if is_gmail {
+            mailbox.retain(|c| c != '.');
+        }
+        if mailbox == local && (!is_gmail || domain == "gmail.com") {
+            return Cow::Borrowed(&self.0);
+        }
+        Cow::Owned(format!("{mailbox}@{}", if is_gmail { "gmail.com" } else { domain }))
     }
 }
 
@@ -78,6 +91,20 @@ mod tests {
     }
 
     #[test]
+    fn another_way_to_write_a_mailbox_makes_no_other_one() {
+        let mailbox = |text: &str| Email::parse(text).unwrap().mailbox().into_owned();
+        // RFC 5321, 4.1.2.
+        for text in ["\"ada\"@example.com", "\"a\\da\"@example.com", "\"ada+news\"@example.com"] {
+            assert_eq!(mailbox(text), "ada@example.com", "{text}");
+        }
+        // Google's own.
+        for text in ["ada.love@gmail.com", "a.d.a.love+news@googlemail.com", "\"ada.love\"@gmail.com"] {
+            assert_eq!(mailbox(text), "adalove@gmail.com", "{text}");
+        }
+        assert_eq!(mailbox("ada.love@example.com"), "ada.love@example.com");
+    }
+
+    #[test]
     fn an_address_that_no_mail_could_reach_is_refused() {
         // The last one would become `kim@example.com` in lower case.
         for text in ["jos\u{e9}@example.com", "ada@b\u{fc}cher.example", "\u{212a}im@example.com"] {
@@ -102,6 +129,10 @@ mod tests {
             "ada@exam ple.com",
             "Ada <ada@example.com>",
             "ada@[127.0.0.1]",
+            "ada@example.com.",
+            "ada@example..com",
+            "ada(news)@example.com",
+            ".ada@example.com",
             &too_long,
         ] {
             assert_eq!(canonical(text), None, "{text:?}");

@@ -17,7 +17,7 @@ use crate::operation::{Contract, Done, Needs, Operation, Outcome, Requirements, 
 use crate::password::{Password, matches_hash};
 use crate::refusal::{Reason, Refusal};
 use crate::services::{Clock, CountVerifyTry, FindUser, HashingScheme, MarkVerified, VerifyTry};
-use crate::throttle::{CountAttempt, Throttle};
+use crate::throttle::{CountAttempt, ForgetFailures, Throttle, Wait};
 
 /// A click on the page that the link opened.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Requirements for VerifyUser {
 
 impl<S> Operation<S> for VerifyUser
 where
-    S: FindUser + MarkVerified + CountVerifyTry + CountAttempt + HashingScheme + Clock,
+    S: FindUser + MarkVerified + CountVerifyTry + CountAttempt + ForgetFailures + HashingScheme + Clock,
 {
     const CONTRACT: Contract = Contract { name: "verifyUser", flag: "verified" };
 
@@ -86,6 +86,9 @@ where
         if !audit.step(Step::Store, verification).await? {
             return Ok(lost_race(audit));
         }
+        // The failures before were at no password of this account: a hundred guesses at an address that nobody had would close it to
+        // whoever gets it. If it fails, a reset opens it.
+        let _ = audit.step(Step::Clear, services.forget_failures(&email, Wait::Stays)).await;
         Ok(Outcome::Success(Done))
     }
 }

@@ -108,37 +108,48 @@ where
     if now.since(request.requested_at) > DELIVERY_SECONDS {
         return give_up(services, request, Cause::code("expired")).await;
     }
-    let notice = notice_quota(template);
-    if let Some(quota) = notice {
-        match services.reserve_mail(quota, &request.to, now).await? {
-            Reservation::Granted => {}
-            Reservation::Throttled { .. } => return Ok(Delivery::HeldBack),
-        }
-    }
+    // The budget comes first: while it is used up, every caller gets the quota back. With a quota of ours in front, whoever has
+    // had the notice of an account would not, and so be told from an address without one.
     let budget = services.mail_budgets().of(request.class);
     if let Some(limit) = budget
         && !services.spend_budget(request.class, limit, now).await?
     {
-        give_back(services, request, notice, now).await?;
+        return_quota(services, request).await?;
         return Ok(Delivery::OverBudget);
+    }
+    let restore = async || match budget {
+        Some(_) => services.restore_budget(request.class, now).await,
+        None => Ok(()),
+    };
+    let own = own_quota(request, template);
+    if let Some(quota) = own {
+        match services.reserve_mail(quota, &request.to, now).await {
+            Ok(Reservation::Granted) => {}
+            Ok(Reservation::Throttled { .. }) => {
+                restore().await?;
+                return Ok(Delivery::HeldBack);
+            }
+            Err(fault) => {
+                restore().await?;
+                return Err(fault);
+            }
+        }
     }
     let mail = services.mail_templates().write(&request.to, template);
     match services.send_mail(&mail).await {
         Ok(()) => Ok(Delivery::Sent),
         Err(SendError::Refused(cause)) => {
-            if let Some(quota) = notice {
+            if let Some(quota) = own {
                 services.release_mail(quota, &request.to, now).await?;
             }
             give_up(services, request, cause).await
         }
         Err(SendError::Unavailable(cause)) => {
             // The next attempt takes both again.
-            if let Some(quota) = notice {
+            if let Some(quota) = own {
                 services.release_mail(quota, &request.to, now).await?;
             }
-            if budget.is_some() {
-                services.restore_budget(request.class, now).await?;
-            }
+            restore().await?;
             Err(Fault::Mailer(cause))
         }
     }
@@ -146,36 +157,31 @@ where
 
 /// Gives up a request that no attempt will deliver any more, because it is too old to be tried again.
 pub async fn give_up<S: MailQuota>(services: &S, request: &MailRequest, cause: Cause) -> Result<Delivery, Fault> {
-    if let Some(quota) = request.class.quota() {
-        services.release_mail(quota, &request.to, request.requested_at).await?;
-    }
+    return_quota(services, request).await?;
     Ok(Delivery::Undelivered(cause))
 }
 
-async fn give_back<S: MailQuota>(
-    services: &S,
-    request: &MailRequest,
-    notice: Option<Quota>,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    if let Some(quota) = notice {
-        services.release_mail(quota, &request.to, now).await?;
+/// Gives the caller's quota back.
+async fn return_quota<S: MailQuota>(services: &S, request: &MailRequest) -> Result<(), Fault> {
+    match request.class.quota() {
+        Some(quota) => services.release_mail(quota, &request.to, request.requested_at).await,
+        None => Ok(()),
     }
-    if let Some(quota) = request.class.quota() {
-        services.release_mail(quota, &request.to, request.requested_at).await?;
-    }
-    Ok(())
 }
 
 /// The quota that the mail function itself uses for a mail: strangers cause it, and its recipient did not ask for it.
-const fn notice_quota(template: &MailTemplate) -> Option<Quota> {
+fn own_quota(request: &MailRequest, template: &MailTemplate) -> Option<Quota> {
     match template {
         MailTemplate::AlreadyRegistered => Some(Quota::AlreadyRegistered),
         MailTemplate::WrongPasswords => Some(Quota::Notice),
-        // The first two were asked for with a quota. A change is told whatever else was: its owner must hear of it. An account is
+        // Strangers can sign up with any number of ways to write one mailbox, each of which has resets of its own. The plain one
+        // has its quota from the caller, so that nothing takes it from whoever owns that.
+        MailTemplate::UnverifiedReset(_) if request.to.mailbox() != request.to.as_str() => Some(Quota::AliasReset),
+        // The first three were asked for with a quota. A change is told whatever else was: its owner must hear of it. An account is
         // closed once for each password.
         MailTemplate::Verification(_)
         | MailTemplate::Reset(_)
+        | MailTemplate::UnverifiedReset(_)
         | MailTemplate::PasswordChanged { .. }
         | MailTemplate::PasswordClosed => None,
     }

@@ -8,8 +8,8 @@ use crate::email_link::token::TokenHash;
 use crate::email_link::{MAX_RESET_LINKS, MOST_VERIFY_TRIES, PendingReset, PendingVerification};
 use crate::fault::{Cause, Fault};
 use crate::services::{
-    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, SpendResetToken, StoreResetToken,
-    VerifyTry,
+    AddUser, CountVerifyTry, FindUser, MarkVerified, RenewHash, ReplacePassword, ResetFor, SpendResetToken,
+    StoreResetToken, VerifyTry,
 };
 use crate::time::Timestamp;
 use latchkey_salting::{PasswordHash, StoredHash};
@@ -163,13 +163,16 @@ impl StoreResetToken for MemoryServices {
         token: &TokenHash,
         until: Timestamp,
         _now: Timestamp,
-    ) -> Result<bool, Fault> {
+    ) -> Result<ResetFor, Fault> {
         let _call = self.table_call().await?;
-        Ok(self.users.update(email, |user| {
+        let mut stored = ResetFor::Nobody;
+        self.users.update(email, |user| {
             user.resets.insert(0, PendingReset { token: *token, expires_at: until });
             user.resets.truncate(MAX_RESET_LINKS);
+            stored = if user.verified || user.imported { ResetFor::Owner } else { ResetFor::Unverified };
             true
-        }))
+        });
+        Ok(stored)
     }
 }
 

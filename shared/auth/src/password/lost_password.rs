@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::mail::{MailClass, MailRequest, MailTemplate};
 use crate::operation::{Contract, Done, Needs, Operation, Outcome, Requirements, SettingsGroup, Use, fields};
 use crate::refusal::{Reason, Refusal};
-use crate::services::{Clock, Entropy, HandOverMail, RevealAccounts, StoreResetToken};
+use crate::services::{Clock, Entropy, HandOverMail, ResetFor, RevealAccounts, StoreResetToken};
 use crate::throttle::{MailQuota, Quota, Reservation};
 use crate::time::Timestamp;
 
@@ -76,14 +76,17 @@ where
     let token = Token::draw(services);
     let hash = token.hash();
     let stored = services.store_reset_token(email, &hash, now.plus(RESET_SECONDS), now);
-    let known = audit.step(Step::Store, stored).await?;
-    if !known {
+    let template = match audit.step(Step::Store, stored).await? {
+        ResetFor::Owner => Some(MailTemplate::Reset(token)),
+        ResetFor::Unverified => Some(MailTemplate::UnverifiedReset(token)),
+        ResetFor::Nobody => None,
+    };
+    if template.is_none() {
         audit.detail(AuditDetail::UnknownAccount);
+        if services.reveals_accounts() {
+            return Ok(Outcome::refused(Reason::UnknownAccount));
+        }
     }
-    if !known && services.reveals_accounts() {
-        return Ok(Outcome::refused(Reason::UnknownAccount));
-    }
-    let template = known.then_some(MailTemplate::Reset(token));
     let request = MailRequest { class: MailClass::Reset, to: email.clone(), template, requested_at: now };
     audit.step(Step::Mail, services.hand_over_mail(&request)).await?;
     Ok(Outcome::Success(Done))

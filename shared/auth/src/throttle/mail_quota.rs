@@ -19,6 +19,9 @@ pub enum Quota {
     Notice,
     /// Notices that an address has an account already. Spent by the mail function, and never told.
     AlreadyRegistered,
+    /// Reset links for accounts that nobody verified, of all addresses that are another way to write one mailbox. Spent by the
+    /// mail function, and never told.
+    AliasReset,
 }
 
 /// The most uses that any quota keeps.
@@ -31,7 +34,7 @@ impl Quota {
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {
-            Self::SignUp | Self::Reset | Self::Change => MOST_KEPT,
+            Self::SignUp | Self::Reset | Self::Change | Self::AliasReset => MOST_KEPT,
             // A patient stranger keeps a throttle at the level where the waiting begins.
             Self::Notice | Self::AlreadyRegistered => 1,
         }
@@ -41,7 +44,7 @@ impl Quota {
     #[must_use]
     pub const fn window(self) -> u64 {
         match self {
-            Self::SignUp | Self::Reset | Self::Change => HOUR,
+            Self::SignUp | Self::Reset | Self::Change | Self::AliasReset => HOUR,
             Self::Notice | Self::AlreadyRegistered => 24 * HOUR,
         }
     }
@@ -51,7 +54,7 @@ impl Quota {
     pub const fn spacing(self) -> u64 {
         match self {
             Self::SignUp | Self::Reset => 60,
-            Self::Change | Self::Notice | Self::AlreadyRegistered => 0,
+            Self::Change | Self::Notice | Self::AlreadyRegistered | Self::AliasReset => 0,
         }
     }
 
@@ -59,7 +62,7 @@ impl Quota {
     #[must_use]
     pub fn subject(self, email: &Email) -> Cow<'_, str> {
         match self {
-            Self::SignUp | Self::Notice | Self::AlreadyRegistered => email.mailbox(),
+            Self::SignUp | Self::Notice | Self::AlreadyRegistered | Self::AliasReset => email.mailbox(),
             Self::Reset | Self::Change => Cow::Borrowed(email.as_str()),
         }
     }
@@ -73,6 +76,7 @@ impl Quota {
             Self::Change => "change",
             Self::Notice => "notice",
             Self::AlreadyRegistered => "alreadyRegistered",
+            Self::AliasReset => "aliasReset",
         }
     }
 
@@ -107,7 +111,7 @@ pub trait MailQuota {
     /// Gives back the use of this moment, because no mail came of it.
     async fn release_mail(&self, quota: Quota, email: &Email, at: Timestamp) -> Result<(), Fault>;
 
-    /// Forgets all uses.
+    /// Forgets all uses but the latest, which still keeps the next one apart.
     async fn clear_quota(&self, quota: Quota, email: &Email) -> Result<(), Fault>;
 }
 
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn tags_are_one_mailbox_for_sign_ups_and_notices_and_not_for_the_way_back() {
         let tagged = Email::parse("ada+news@example.com").unwrap();
-        for quota in [Quota::SignUp, Quota::Notice, Quota::AlreadyRegistered] {
+        for quota in [Quota::SignUp, Quota::Notice, Quota::AlreadyRegistered, Quota::AliasReset] {
             assert_eq!(quota.subject(&tagged), "ada@example.com");
         }
         for quota in [Quota::Reset, Quota::Change] {
