@@ -28,11 +28,11 @@ SHOWN_BY = {
         "masked_in_outputs", "no_function_of_the_region",
     ]},
     "developer_identity": {"test_emulator": ["identity", "a_token", "is_refused", "gets_tokens_for_others", "survive_a_restart"]},
-    "invocations": {"test_events": ["retry_setting", "weights"]},
+    "invocations": {"test_events": ["retry_setting", "by_their_weights", "a_topic_calls"]},
     "json_logs": {"test_events": ["loses_its_level"]},
     "lambda_qualifier": {"test_emulator": ["tells_an_alias_from_a_version"]},
     "metrics": {"test_events": ["metrics_tell"]},
-    "other_accounts": {"test_notifier": ["invoker_hands_an_event_on", "invokes_it_directly"]},
+    "other_accounts": {"test_notifier": ["invokes_it_directly"]},
     "principal_arn": {"test_notifier": ["a_policy_change_are_refused"]},
     "public_access": {"test_stacks": ["accounts_block_is_said", "may_not_read_the_block"]},
     "ses_identity": {"test_emulator": ["names_the_only_sender"]},
@@ -40,7 +40,10 @@ SHOWN_BY = {
         "test_events": ["authorized_by_their_own_arns", "verified_addresses_only"], "test_stacks": ["another_link"],
     },
     "stack_deletions": {"test_stacks": ["protected_table", "a_deletion_that_failed"]},
-    "streams": {"test_events": ["Streams"]},
+    "streams": {"test_events": [
+        "first_record_that_failed", "retries_end_where", "halved_until", "older_than_the_mapping", "without_a_right_to_read", "after_a_restart",
+        "its_weights_choose",
+    ]},
     "transport": {"test_emulator": ["over_tls", "no_header_says"]},
     "upload_key": {"test_notifier": ["without_this_key"]},
 }
@@ -96,7 +99,8 @@ def run(extension):
             )
         ran, bad = json.loads(done.stdout.splitlines()[-1])
         for part in parts:
-            if not any(part in test for test in [*ran, *bad]):
+            # What fails in setUpClass has run no test.
+            if not any(part in test or test.startswith("setUpClass") for test in [*ran, *bad]):
                 raise SystemExit(f"{extension}: no test of {file} is called {part}")
         failed += bad
         passed += [test for test in ran if test not in bad]
