@@ -8,7 +8,7 @@ import sys
 from ministack import app
 
 from . import (
-    alarms, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
+    alarms, code_objects, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
     principal_arn, public_access, ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
 )
 
@@ -18,6 +18,7 @@ ses_rules.install()
 lambda_qualifier.install()
 transport.install()
 custom_resource.install()
+code_objects.install()
 stack_deletions.install()
 public_access.install()
 streams.install()

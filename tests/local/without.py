@@ -21,6 +21,7 @@ LIMIT = 1_200
 # The tests that show each extension, by file: parts of their names, as unittest's -k takes them.
 SHOWN_BY = {
     "alarms": {"test_events": ["metrics_tell"]},
+    "code_objects": {"test_stacks": ["not_in_its_bucket"]},
     "custom_resource": {"test_custom_resources": [
         "of_more_than_four_kibibytes", "no_json_object", "never_taken", "not_those_of_the_request", "missing_empty_or_too_long",
         "another_status", "after_a_failed_create", "after_a_refused_answer", "without_rollback", "service_token_cannot_be_changed",
