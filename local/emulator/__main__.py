@@ -9,7 +9,8 @@ from ministack import app
 
 from . import (
     alarms, code_objects, custom_resource, developer_identity, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
-    principal_arn, public_access, ses_identity, ses_rules, stack_deletions, streams, transport, upload_key,
+    principal_arn, public_access, ses_identity, ses_rules, stack_deletions, streams, transforms, transport,
+    upload_key,
 )
 
 developer_identity.install()
@@ -20,6 +21,7 @@ transport.install()
 custom_resource.install()
 code_objects.install()
 stack_deletions.install()
+transforms.install()
 public_access.install()
 streams.install()
 invocations.install()

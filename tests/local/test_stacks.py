@@ -423,6 +423,25 @@ class NothingToChange(ScriptTest):
         self.assertIn(f"stack {self.name}: nothing to change", printed)
         self.assertNotIn("update-stack", printed)
 
+    def test_with_a_transform_the_same_again_is_an_update(self):
+        """Which is why the template has none."""
+        template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+        for transform, status in ({}, None), ({"Transform": "AWS::LanguageExtensions"}, "UPDATE_COMPLETE"):
+            again = {
+                "StackName": self.name, "TemplateBody": json.dumps({**template, **transform}), "Capabilities": ["CAPABILITY_AUTO_EXPAND"],
+            }
+            self.stacks.create_stack(**again)
+            self.settled()
+            with self.subTest(transform=transform):
+                if status is None:
+                    with self.assertRaisesRegex(ClientError, "No updates are to be performed"):
+                        self.stacks.update_stack(**again)
+                else:
+                    self.stacks.update_stack(**again)
+                    self.assertEqual(self.settled(), status)
+            self.stacks.delete_stack(StackName=self.name)
+            self.settled()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,7 +3,8 @@
     .local/venv/bin/python tests/local/without.py                 every extension of local/emulator, one after the other
     .local/venv/bin/python tests/local/without.py EXTENSION...    these, by the names of their files without `.py`
 
-By hand, after a change of an extension or of its tests: it takes some minutes, and the last lines are a table. The tests run in a copy of
+By hand, after a change of an extension or of its tests: it takes some minutes, and the last lines are a table. That they pass with the
+extension is what test.sh sees to. The tests run in a copy of
 the repository's folders `tests/local` and `local`, in which the extension is not installed; all else is where it was. Nothing in what
 local.sh starts knows of it. target/debug must have what the tests of the scripts and of the notifier need.
 """
@@ -45,6 +46,7 @@ SHOWN_BY = {
         "first_record_that_failed", "retries_end_where", "halved_until", "older_than_the_mapping", "without_a_right_to_read", "after_a_restart",
         "its_weights_choose",
     ]},
+    "transforms": {"test_stacks": ["with_a_transform"]},
     "transport": {"test_emulator": ["over_tls", "no_header_says"]},
     "upload_key": {"test_notifier": ["without_this_key"]},
 }
