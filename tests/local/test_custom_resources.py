@@ -174,11 +174,11 @@ class CustomResourcesTest(unittest.TestCase):
         self.assert_create_fails("no JSON object", {"body": "[]"})
 
     def test_an_answer_with_a_content_type_is_never_taken(self):
-        self.assert_create_fails("did not receive a response", {"type": "application/json"}, ServiceTimeout=1)
+        self.assert_create_fails("did not receive a response", {"type": "application/json"}, ServiceTimeout=2)
         self.assertEqual(self.noted()[0]["statuses"], [403])
 
     def test_an_answer_to_the_url_without_its_query_is_never_taken(self):
-        self.assert_create_fails("did not receive a response", {"unsigned": True}, ServiceTimeout=1)
+        self.assert_create_fails("did not receive a response", {"unsigned": True}, ServiceTimeout=2)
         self.assertEqual(self.noted()[0]["statuses"], [403])
 
     def test_ids_that_are_not_those_of_the_request_are_refused(self):
@@ -266,7 +266,7 @@ class CustomResourcesTest(unittest.TestCase):
 
     def test_a_function_that_does_not_answer_ends_with_the_service_timeout(self):
         begun = time.monotonic()
-        self.assert_create_fails("did not receive a response", {"silent": True}, ServiceTimeout=1)
+        self.assert_create_fails("did not receive a response", {"silent": True}, ServiceTimeout=2)
         self.assertLess(time.monotonic() - begun, 20)
 
     def test_a_service_timeout_out_of_range_is_refused(self):
