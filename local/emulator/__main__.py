@@ -8,8 +8,9 @@ import sys
 from ministack import app
 
 from . import (
-    alarms, custom_resource, developer_identity, encryption_keys, invocations, json_logs, lambda_qualifier, metrics, other_accounts,
-    principal_arn, public_access, ses_identity, ses_rules, stack_deletions, stack_resources, streams, transport, upload_key,
+    alarms, code_objects, custom_resource, developer_identity, encryption_keys, invocations, json_logs, lambda_qualifier, metrics,
+    other_accounts, principal_arn, public_access, ses_identity, ses_rules, stack_deletions, stack_resources, streams, transforms,
+    transport, upload_key,
 )
 
 developer_identity.install()
@@ -18,8 +19,10 @@ ses_rules.install()
 lambda_qualifier.install()
 transport.install()
 custom_resource.install()
+code_objects.install()
 stack_deletions.install()
 stack_resources.install()
+transforms.install()
 public_access.install()
 streams.install()
 invocations.install()

@@ -1,7 +1,8 @@
 """Developer-authenticated identities, which the emulator's Cognito Identity lacks.
 
 Adds GetOpenIdTokenForDeveloperIdentity, and checks the tokens that it hands out when they are exchanged for
-credentials: signature, issuer, audience, subject and expiry. By itself the emulator takes any token as it comes.
+credentials: signature, issuer, audience, subject and expiry (Amazon Cognito Developer Guide, "Developer-authenticated identities"). By
+itself the emulator takes any token as it comes.
 """
 
 import threading

@@ -1,7 +1,8 @@
 """The log lines of functions with the log format JSON, as Lambda stores them.
 
 Lambda takes the level of a line from its `level` only if the line also has a `timestamp` in RFC 3339. To a JSON line without one it adds
-a timestamp, and the level becomes INFO, whatever the line said: a filter for errors finds none. The emulator stores lines as they come.
+a timestamp, and the level becomes INFO, whatever the line said: a filter for errors finds none (Lambda Developer Guide, "Log-level
+filtering"). The emulator stores lines as they come.
 """
 
 import json

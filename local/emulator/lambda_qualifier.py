@@ -1,7 +1,8 @@
 """Lets a policy tell a function's alias from its versions, as on AWS.
 
-The emulator authorizes a call of an alias or a version against the ARN of the function alone: a policy that allows or denies one
-of them, and not another, would have no effect.
+A call of an alias or a version is authorized on the ARN with that qualifier (Service Authorization Reference, "AWS Lambda", resource
+types). The emulator takes the ARN of the function alone: a policy that allows or denies one of them, and not another, would have no
+effect.
 """
 
 from ministack.core import iam_actions

@@ -1,7 +1,7 @@
 """Lets a function be invoked from another account, as on AWS: by its ARN, if its own policy and the caller's rights allow it.
 
-The emulator looks for the function in the caller's account, answers ResourceNotFoundException, and never asks the policy of the
-function.
+Both accounts must allow it (IAM User Guide, "Cross-account policy evaluation logic"). The emulator looks for the function in the
+caller's account, answers ResourceNotFoundException, and never asks the policy of the function.
 """
 
 import re

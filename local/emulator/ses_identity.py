@@ -1,7 +1,7 @@
 """Lets a policy name the sender of a mail, as on AWS.
 
-The emulator authorizes SendEmail against `*` only, and knows no `ses:FromAddress`: a policy that names the
-identity's ARN and the address, as it should, would be refused.
+SendEmail is authorized on the sender's identity, with the key `ses:FromAddress` (Service Authorization Reference, "Amazon SES"). The
+emulator authorizes it against `*` only, and knows no such key: a policy that names both, as it should, would be refused.
 """
 
 from urllib.parse import parse_qs

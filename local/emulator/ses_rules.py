@@ -5,7 +5,8 @@
   verified again. Each VerifyEmailIdentity for such an address leaves the mail of AWS among the mails that were sent.
 - GetIdentityVerificationAttributes leaves out what is no identity.
 - SendEmail is authorized, beside the sender's identity, on the identity of each recipient that has one in this account, and on the
-  configuration set of the mail or the sender's default one. In the sandbox every recipient has one.
+  configuration set of the mail or the sender's default one. In the sandbox every recipient has one. AWS does not document that; it is
+  reported, for one in issue 34402 of aws-cdk.
 
 The sandbox itself is the emulator's: PutAccountDetails with ProductionAccessEnabled=false.
 """

@@ -1,7 +1,7 @@
 """Lets a stack fail to delete what AWS does not delete: a table that is protected, and a bucket that is not empty.
 
-The emulator deletes both without asking, so that a rollback always ends well. On AWS such a stack ends ROLLBACK_FAILED or
-DELETE_FAILED, or the resource stays behind.
+On AWS such a stack ends ROLLBACK_FAILED or DELETE_FAILED (DynamoDB Developer Guide, "Using deletion protection"; CloudFormation User
+Guide, "Delete stack fails"). The emulator deletes both without asking, so that a rollback always ends well.
 """
 
 from ministack.services import dynamodb, s3

@@ -1,8 +1,8 @@
 """Lets a bucket policy name the key of an upload, as on AWS.
 
-The emulator does not know `s3:x-amz-server-side-encryption-aws-kms-key-id`: a policy that refuses uploads with any other key would
-refuse the right one as well. A part of a multipart upload carries no headers, and gets no such key here; on AWS the upload's own
-request decides.
+The condition key is `s3:x-amz-server-side-encryption-aws-kms-key-id` (Service Authorization Reference, "Amazon S3"). The emulator does
+not know it: a policy that refuses uploads with any other key would refuse the right one as well. A part of a multipart upload carries
+no headers, and gets no such key here; on AWS the upload's own request decides.
 """
 
 from ministack.core import iam_actions

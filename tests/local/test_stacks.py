@@ -179,6 +179,17 @@ class Reasons(ScriptTest):
         self.assertTrue(reason.startswith("Pages: "), reason)
         self.assertNotIn("DescribeEvents", reason)
 
+    def test_code_that_is_not_in_its_bucket_fails_the_function_and_is_the_reason(self):
+        bucket = f"{self.name}-code"
+        self.emulator.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        function = {"Type": "AWS::Lambda::Function", "Properties": {
+            "Runtime": "provided.al2023", "Handler": "bootstrap", "Role": f"arn:aws:iam::{ACCOUNT}:role/some",
+            "Code": {"S3Bucket": bucket, "S3Key": "functions/missing.zip"},
+        }}
+        self.assertEqual(self.create({"Login": function}, ClientRequestToken="one"), "ROLLBACK_COMPLETE")
+        reason = self.succeed("first_failure one")
+        self.assertTrue(reason.startswith("Login ") and "NoSuchKey" in reason, reason)
+
     def test_an_operation_without_a_failure_gets_a_remedy(self):
         self.assertEqual(self.create({"Topic": {"Type": "AWS::SNS::Topic"}}), "CREATE_COMPLETE")
         self.assertEqual(self.succeed("first_failure none"), "see the events of the stack in the CloudFormation console")
@@ -484,6 +495,25 @@ class NothingToChange(ScriptTest):
         printed = self.succeed(SET_UP)
         self.assertIn(f"stack {self.name}: nothing to change", printed)
         self.assertNotIn("update-stack", printed)
+
+    def test_with_a_transform_the_same_again_is_an_update(self):
+        """Which is why the template has none."""
+        template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+        for transform, status in ({}, None), ({"Transform": "AWS::LanguageExtensions"}, "UPDATE_COMPLETE"):
+            again = {
+                "StackName": self.name, "TemplateBody": json.dumps({**template, **transform}), "Capabilities": ["CAPABILITY_AUTO_EXPAND"],
+            }
+            self.stacks.create_stack(**again)
+            self.settled()
+            with self.subTest(transform=transform):
+                if status is None:
+                    with self.assertRaisesRegex(ClientError, "No updates are to be performed"):
+                        self.stacks.update_stack(**again)
+                else:
+                    self.stacks.update_stack(**again)
+                    self.assertEqual(self.settled(), status)
+            self.stacks.delete_stack(StackName=self.name)
+            self.settled()
 
 
 if __name__ == "__main__":
