@@ -7,6 +7,7 @@ folder and its streams over, and ends with the status of the fork.
 import array
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -39,7 +40,7 @@ class WarmCli:
         program.write_text(CLIENT.format(python=sys.executable, address=address))
         program.chmod(0o700)
         self.process = subprocess.Popen(
-            [sys.executable, __file__, address], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         # It says so once it listens, and ends with a line less where it cannot.
         if not self.process.stdout.readline():
@@ -52,6 +53,7 @@ class WarmCli:
         except ProcessLookupError:
             pass
         self.process.wait(START_LIMIT)
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -83,7 +85,7 @@ def load():
 
 
 def serve(address):
-    """Takes calls until it is killed."""
+    """Takes calls until it is killed, or whoever started it is gone and with it the other end of the standard input."""
     load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
@@ -91,6 +93,9 @@ def serve(address):
     listener.listen(64)
     print("listening", flush=True)
     while True:
+        readable, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in readable:
+            return
         caller, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
