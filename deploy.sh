@@ -114,7 +114,10 @@ for folder in "$work"/pages/*; do
 done
 for upload in ${uploads[@]+"${uploads[@]}"}; do
   # What keeps one from succeeding keeps them all: it is said once.
-  wait "$upload" || { cat "$work"/pages/*.complaint | head -n 1 >&2 && exit 1; }
+  wait "$upload" || {
+    head -n 1 <<<"$(cat "$work"/pages/*.complaint)" >&2
+    exit 1
+  }
 done
 for key in $(printf '%s\n' "$before" | awk '{ print $3 }'); do
   if [ ! -e "$site/$key" ]; then

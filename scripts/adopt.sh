@@ -27,7 +27,6 @@ adopt() {
 # Whether the table is there. One with another key is no user table.
 find_table() {
   local key type status
-  # shellcheck disable=SC2016 # the backquotes are JMESPath's
   look aws dynamodb describe-table --table-name "$DDB_TABLE" --output text --query \
     "Table.[join(',',KeySchema[].AttributeName),AttributeDefinitions[?AttributeName=='email'].AttributeType|[0],TableStatus]" || return 1
   IFS=$'\t' read -r key type status <<<"$FOUND"

@@ -185,7 +185,11 @@ async fn what_belongs_to_another_is_refused_before_anything_is_made() {
     let complaint = run(&service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap_err();
     assert_eq!(
         complaint,
-        format!("error: bucket latchkey-inbox is taken: choose another BUCKET in {}\n", file.display())
+        format!(
+            "error: bucket latchkey-inbox is in the account, and is not the stack's: delete it if nobody needs it, or choose \
+             another BUCKET in {}\n",
+            file.display()
+        )
     );
 
     let name = prefix("outboxed");
