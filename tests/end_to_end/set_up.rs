@@ -85,6 +85,7 @@ async fn state(service: &Service) -> Vec<String> {
 
 #[tokio::test]
 async fn a_plan_says_what_a_deployment_would_change_and_changes_nothing() {
+    const CHANGING: [&str; 7] = ["create-", "update-", "delete-", "put-", "execute-", "tag-", "s3://"];
     let service = Service::running();
     let running = service.folder.join("config.json");
     let stack = service.setting("FUNCTION_PREFIX");
@@ -118,7 +119,6 @@ async fn a_plan_says_what_a_deployment_would_change_and_changes_nothing() {
     assert!(planned.contains("guard: ") && !planned.contains("new code"), "{planned}");
 
     // It only asked, and everything is as it was.
-    const CHANGING: [&str; 7] = ["create-", "update-", "delete-", "put-", "execute-", "tag-", "s3://"];
     let arguments = recorder.command_lines();
     let arguments = arguments.lines().filter(|line| !line.contains(' '));
     let changing: Vec<_> = arguments.filter(|line| CHANGING.iter().any(|word| line.starts_with(word))).collect();

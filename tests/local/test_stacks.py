@@ -225,6 +225,15 @@ class Options(unittest.TestCase):
         self.assertEqual(self.read("--one --config"), "error: --config needs a file\n")
 
 
+# What deploy.sh --plan says of the stack.
+PLAN = """
+need_stack
+remember_hashes ''
+EXISTING_TABLE=$(of_stack ExistingTable) EXISTING_IDENTITY_POOL=$(of_stack ExistingIdentityPool) EXISTING_SENDER=$(of_stack ExistingSender)
+plan_stack $(current_code)
+"""
+
+
 class PublicAccess(ScriptTest):
     """Number 7: an account that refuses public policies."""
 
@@ -490,11 +499,20 @@ class Alarms(ScriptTest):
 class NothingToChange(ScriptTest):
     """Number 10: without a Transform, an update that changes nothing is refused as such, and said."""
 
-    def test_the_same_again_is_no_change(self):
+    def test_the_same_again_is_no_change_and_a_plan_changes_nothing(self):
         self.assertIn(f"stack {self.name}: done", self.succeed(SET_UP))
         printed = self.succeed(SET_UP)
         self.assertIn(f"stack {self.name}: nothing to change", printed)
         self.assertNotIn("update-stack", printed)
+
+        # A plan says what another setting would change, and changes nothing.
+        events = self.stacks.describe_stack_events(StackName=self.name)["StackEvents"]
+        self.settings["LOG_RETENTION_DAYS"] = "90"
+        planned = self.succeed(PLAN)
+        for change in ("parameter LogRetentionDays: 30 becomes 90", "each function gets a new version"):
+            self.assertIn(f"stack {self.name}: would change: {change}\n", planned)
+        self.assertEqual(planned.count("would change"), 2, planned)
+        self.assertEqual(self.stacks.describe_stack_events(StackName=self.name)["StackEvents"], events)
 
     def test_with_a_transform_the_same_again_is_an_update(self):
         """Which is why the template has none."""
