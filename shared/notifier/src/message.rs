@@ -25,6 +25,7 @@ pub struct Message {
 }
 
 /// What a mail says before its facts.
+#[derive(Clone, Copy)]
 struct Body<'a> {
     severity: Severity,
     title: &'a str,
