@@ -26,6 +26,7 @@ pub struct Message {
 }
 
 /// What a mail says before its facts.
+#[derive(Clone, Copy)]
 struct Body<'a> {
     severity: Severity,
     title: &'a str,
@@ -115,10 +116,13 @@ impl Writer {
         let subject = [self.prefix.as_str(), &format!("[{}]", severity.as_str()), title].join(" ");
         let subject = shortened(subject.trim(), LONGEST_SUBJECT);
         let mut text = format!("{}: {title}\n\n{body}\n\n", severity.as_str());
-        let paragraphs: String = body.split("\n\n").map(|part| format!("<p>{}</p>\n", escape_lines(part))).collect();
+        // Writing to a string does not fail.
+        let mut paragraphs = String::new();
+        for part in body.split("\n\n") {
+            let _ = writeln!(paragraphs, "<p>{}</p>", escape_lines(part));
+        }
         let mut pages = String::new();
         for Link { name, url } in links {
-            // Writing to a string does not fail.
             let _ = writeln!(text, "{name}: {url}");
             let _ = writeln!(
                 pages,

@@ -137,6 +137,7 @@ fn notifier_of_latchkey() -> String {
 }
 
 /// What the names in the notifier's part stand for.
+#[derive(Clone, Copy)]
 struct NotifierNames<'a> {
     function: &'a str,
     /// What the names of the other resources begin with.
