@@ -302,15 +302,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_has_one_line_where_the_mail_has_one(title in any::<String>(), source in any::<String>(), id in any::<String>(), name in any::<String>()) {
-            let mut event = event();
-            event["title"] = json!(title);
-            event["source"] = json!(source);
-            event["id"] = json!(id);
-            event["fields"] = json!({ name: "" });
-            if let Ok(alert) = Alert::parse(&event.to_string()) {
-                for line in [&alert.title, &alert.source, &alert.id].into_iter().chain(alert.fields.keys()) {
-                    prop_assert!(!line.is_empty() && !line.chars().any(is_deceptive));
+        fn whatever_is_accepted_has_one_line_where_the_mail_has_one(text in "[a-c \\r\\n\\t\u{0}\u{7f}\u{85}\u{2028}\u{202e}\u{2066}]{1,4}") {
+            for name in ["title", "source", "id", "fields"] {
+                let value = if name == "fields" { json!({ &text: "" }) } else { json!(text) };
+                if let Ok(alert) = with(name, value) {
+                    for line in [&alert.title, &alert.source, &alert.id].into_iter().chain(alert.fields.keys()) {
+                        prop_assert!(!line.is_empty() && !line.chars().any(is_deceptive));
+                    }
                 }
             }
         }
