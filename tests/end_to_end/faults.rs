@@ -40,10 +40,11 @@ fn calls(function: &str) -> &'static [(Call, usize)] {
 /// The fault that a failing call ends in; none where the work is done without it.
 fn fault(function: &str, call: Call) -> Option<&'static str> {
     match (function, call) {
-        // The password is changed: what is left is to tell the owner, and to end the waiting.
-        ("change-password" | "reset-password", Call::HandOver) | ("reset-password", Call::Count | Call::Quota) => None,
-        // The address is verified: a reset opens what strangers have closed.
-        ("verify-user", Call::Count) => None,
+        // The password is changed: what is left is to tell the owner, and to end the waiting. The address is verified: a reset opens
+        // what strangers have closed.
+        ("change-password" | "reset-password", Call::HandOver)
+        | ("reset-password", Call::Count | Call::Quota)
+        | ("verify-user", Call::Count) => None,
         (_, Call::HandOver) => Some("MailerUnavailable"),
         (_, Call::GetToken) => Some("IdentityUnavailable"),
         _ => Some("TableUnavailable"),
