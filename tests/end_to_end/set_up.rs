@@ -60,7 +60,7 @@ async fn running_both_scripts_again_changes_nothing_and_says_so() {
 }
 
 /// What a deployment could change: the stack's events, and the objects of both buckets.
-async fn state(service: &Service) -> Vec<String> {
+async fn state(service: &Service, pages: &str) -> Vec<String> {
     let stack = service.setting("FUNCTION_PREFIX");
     let events = ["cloudformation", "describe-stack-events", "--stack-name", stack, "--query", "StackEvents[].EventId"];
     let bucket = [
@@ -75,7 +75,7 @@ async fn state(service: &Service) -> Vec<String> {
     ];
     let code = run(service, "aws", &bucket).await.unwrap();
     let mut state = vec![run(service, "aws", &events).await.unwrap()];
-    for bucket in [code.trim(), service.setting("BUCKET")] {
+    for bucket in [code.trim(), pages] {
         let objects = ["s3api", "list-objects-v2", "--bucket", bucket, "--query", "Contents[].[Key,ETag,LastModified]"];
         state.push(run(service, "aws", &objects).await.unwrap());
     }
@@ -89,14 +89,15 @@ async fn a_plan_says_what_a_deployment_would_change_and_changes_nothing() {
     let service = Service::running();
     let running = service.folder.join("config.json");
     let stack = service.setting("FUNCTION_PREFIX");
-    let before = state(&service).await;
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&running).unwrap()).unwrap();
+    let (pages, name) = (text(&config, "BUCKET").to_owned(), text(&config, "EXTERNAL_NAME").to_owned());
+    let before = state(&service, &pages).await;
 
     let planned = run(&service, "./deploy.sh", &["--plan", "--config", running.to_str().unwrap()]).await.unwrap();
     for line in [&format!("stack {stack}: nothing to change"), "pages: nothing to change", "nothing was changed"] {
         assert!(planned.contains(line), "{line}: {planned}");
     }
 
-    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&running).unwrap()).unwrap();
     config["EXTERNAL_NAME"] = json!("Another name");
     config["LOG_RETENTION_DAYS"] = json!(90);
     let folder = service.folder.join(prefix("planned"));
@@ -106,7 +107,6 @@ async fn a_plan_says_what_a_deployment_would_change_and_changes_nothing() {
     let recorder = Recorder::new(folder.join("recorder"));
     let arguments = ["--plan", "--config", changed.to_str().unwrap()];
     let planned = run_recorded(&service, &recorder, "./deploy.sh", &arguments).await.unwrap();
-    let name = service.setting("EXTERNAL_NAME");
     for change in [
         &format!("stack {stack}: would change: parameter ServiceName: {name} becomes Another name"),
         &format!("stack {stack}: would change: parameter LogRetentionDays: 30 becomes 90"),
@@ -123,8 +123,8 @@ async fn a_plan_says_what_a_deployment_would_change_and_changes_nothing() {
     let arguments = arguments.lines().filter(|line| !line.contains(' '));
     let changing: Vec<_> = arguments.filter(|line| CHANGING.iter().any(|word| line.starts_with(word))).collect();
     // The one object that is read is the list of the pages.
-    assert_eq!(changing, [format!("s3://{}/deployed", service.setting("BUCKET"))]);
-    assert_eq!(state(&service).await, before);
+    assert_eq!(changing, [format!("s3://{pages}/deployed")]);
+    assert_eq!(state(&service, &pages).await, before);
 }
 
 #[tokio::test]
