@@ -111,6 +111,10 @@ deploy_caller() {
 }
 
 build_latchkey
+rules=()
+[ ! -e "$(dirname "$SETTINGS")/guard.toml" ] || rules=(--rules "$(dirname "$SETTINGS")/guard.toml")
+latchkey guard --all stacks/notifier/guard.toml ${rules[@]+"${rules[@]}"} >/dev/null ||
+  fail "the guard refuses a template of stacks/notifier, and nothing was changed"
 settings=$(latchkey notifier "$SETTINGS") || exit 1
 eval "$settings"
 export AWS_PAGER=

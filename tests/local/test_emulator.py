@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from cloud import ACCOUNT, LOCAL, REGION, START_LIMIT, CloudTest, Emulator
+from without import SHOWN_BY
 
 PROVIDER, LOGIN = "login.example.com", "cognito-identity.amazonaws.com"
 SENDER, OTHER_SENDER = "sender@example.com", "other@example.com"
@@ -321,6 +322,12 @@ class RestartTest(unittest.TestCase):
 
 class StartTest(unittest.TestCase):
     """An emulator of another version must not run without what the extensions add."""
+
+    def test_each_extension_has_tests_that_fail_without_it(self):
+        # without.py runs them, by hand.
+        names = {file.stem for file in (LOCAL / "emulator").glob("*.py") if "\ndef install():" in file.read_text()}
+        self.assertGreater(len(names), 15)
+        self.assertEqual(names, set(SHOWN_BY))
 
     def test_a_missing_internal_ends_the_start(self):
         wrapped = [

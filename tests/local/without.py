@@ -30,6 +30,7 @@ SHOWN_BY = {
         "masked_in_outputs", "no_function_of_the_region",
     ]},
     "developer_identity": {"test_emulator": ["identity", "a_token", "is_refused", "gets_tokens_for_others", "survive_a_restart"]},
+    "encryption_keys": {"test_encryption_keys": ["stops_what_it_encrypts", "does_not_make_a_function"]},
     "invocations": {"test_events": ["retry_setting", "by_their_weights", "a_topic_calls"]},
     "json_logs": {"test_events": ["loses_its_level"]},
     "lambda_qualifier": {"test_emulator": ["tells_an_alias_from_a_version"]},
@@ -42,6 +43,7 @@ SHOWN_BY = {
         "test_events": ["authorized_by_their_own_arns", "verified_addresses_only"], "test_stacks": ["another_link"],
     },
     "stack_deletions": {"test_stacks": ["protected_table", "a_deletion_that_failed"]},
+    "stack_resources": {"test_whole_runs": ["stands_in_the_way"]},
     "streams": {"test_events": [
         "first_record_that_failed", "retries_end_where", "halved_until", "older_than_the_mapping", "without_a_right_to_read", "after_a_restart",
         "its_weights_choose",

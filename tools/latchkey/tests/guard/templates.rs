@@ -24,7 +24,7 @@ const UNLISTED: &[(&str, &str)] = &[
     ),
     ("stacks/service.yaml", "a source of template.yaml"),
     ("stacks/bootstrap.yaml", "a source of the template that the stack begins with"),
-    ("stacks/notifier/latchkey-alarms.yaml", "written for a macro: the processed template is judged"),
+    ("stacks/parts/notifier-stack.yaml", "a source of stacks/notifier/notifier.yaml"),
 ];
 
 /// The files below the repository's folders that Git would keep, by path from its root.
