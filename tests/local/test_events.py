@@ -281,6 +281,10 @@ class Invocations(EventTest):
     def test_a_topic_calls_the_version_that_the_weights_of_an_alias_choose(self):
         (_, second), sns = self.weighted_alias(1.0), self.emulator.client("sns")
         topic = sns.create_topic(Name="news")["TopicArn"]
+        self.emulator.client("lambda").add_permission(
+            FunctionName="noting", Qualifier="live", StatementId="topic", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com",
+            SourceArn=topic,
+        )
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noting:live")
         sns.publish(TopicArn=topic, Message="text")
         self.assertEqual(self.wait(self.noted, lambda noted: len(noted) == 1), [[second, [], ["live"]]])
