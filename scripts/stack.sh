@@ -164,6 +164,7 @@ change_stack() { # create-stack or update-stack, its options...
 # Creates the stack, or updates it, whatever state it is in. Says "nothing to change" where it is so.
 deploy_stack() { # template, capability, a file with the parameters as JSON
   local command=update-stack
+  read_stack
   clear_failed_stack
   case $(of_stack status) in NONE | DELETE_COMPLETE) command=create-stack ;; esac
   if change_stack "$command" --template-body "file://$1" --capabilities "$2" --parameters "file://$3"; then
