@@ -37,15 +37,15 @@ async fn says(browser: &Browser, text: &str) {
     }
 }
 
-/// A service with the prefix that the pages call, and the pages in a bucket that everybody may read.
-async fn deploy(service: &Service) {
+/// Deploys a service with the prefix that the pages call, and the pages in a bucket that everybody may read.
+async fn deploy(service: Service) -> Service {
     let endpoint = service.setting("AWS_ENDPOINT_URL");
     let page = |name: &str| format!("{endpoint}/{BUCKET}/{name}");
     let changes = json!({
         "FUNCTION_PREFIX": PREFIX, "VERIFICATION_PAGE": page("verify.html"), "RESET_PAGE": page("reset.html"),
     });
-    let file = configuration(service, &changes);
-    run(service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap();
+    let file = configuration(&service, &changes);
+    run(&service, "./init.sh", &["--config", file.to_str().unwrap()]).await.unwrap();
     // As it was written back.
     let config: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
 
@@ -69,19 +69,20 @@ async fn deploy(service: &Service) {
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*"),
     }] });
     // It may be there from an earlier run on the same emulator.
-    let _ = run(service, "aws", &["s3", "mb", &format!("s3://{BUCKET}")]).await;
-    run(service, "aws", &["s3api", "delete-public-access-block", "--bucket", BUCKET]).await.unwrap();
-    run(service, "aws", &["s3api", "put-bucket-policy", "--bucket", BUCKET, "--policy", &policy.to_string()])
+    let _ = run(&service, "aws", &["s3", "mb", &format!("s3://{BUCKET}")]).await;
+    run(&service, "aws", &["s3api", "delete-public-access-block", "--bucket", BUCKET]).await.unwrap();
+    run(&service, "aws", &["s3api", "put-bucket-policy", "--bucket", BUCKET, "--policy", &policy.to_string()])
         .await
         .unwrap();
     let (from, to) = (site.to_str().unwrap().to_owned(), format!("s3://{BUCKET}"));
-    run(service, "aws", &["s3", "sync", "--quiet", &from, &to]).await.unwrap();
+    run(&service, "aws", &["s3", "sync", "--quiet", &from, &to]).await.unwrap();
+    // Its mail is waited for in its own outbox.
+    service.of_stack(&file)
 }
 
 #[tokio::test]
 async fn a_user_of_the_samples_own_pages_signs_up_verifies_logs_in_changes_loses_and_resets_a_password() {
-    let service = Service::running();
-    deploy(&service).await;
+    let service = deploy(Service::running()).await;
     let browser = Browser::start().await;
     let open = async |page: &str| {
         browser.open("about:blank").await;

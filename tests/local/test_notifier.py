@@ -480,10 +480,10 @@ class NotifierTest(AccountsTest):
         policy = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*"},
         ]}
-        queue = sqs.create_queue(QueueName="operator", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        queue = sqs.create_queue(QueueName="past-the-notifier", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        # Of the notifier's own function and queue, and of nothing else: the emulator compares no dimensions.
+        # Of the notifier's own function and queue, and of nothing else.
         watched = {
             (alarm["MetricName"], alarm["Dimensions"][0]["Value"]): alarm["AlarmActions"]
             for alarm in cloudwatch.describe_alarms(AlarmNames=[physical[name] for name in ("Faults", "Throttles", "Lost")])["MetricAlarms"]
