@@ -183,7 +183,7 @@ async fn a_first_failure_is_explained_and_leaves_nothing_in_the_way() {
     assert!(complaint.contains(r#""StackStatus": "ROLLBACK_COMPLETE""#), "{complaint}");
 
     let printed = example.deploy(&["MODE=RequestResponse"]).await.unwrap();
-    assert!(printed.contains("removing what a failed creation left"), "{printed}");
+    assert!(printed.contains("removing what a failed creation or deletion left"), "{printed}");
     let response = example.output("trigger", "InvokedLambdaResponse").await;
     let response: Value = serde_json::from_str(text(&response, "OutputValue")).unwrap();
     assert_eq!(response["StatusCode"], 200);

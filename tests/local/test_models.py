@@ -74,6 +74,10 @@ def calls():
         text = script.read_text().replace("\\\n", " ")
         # A comment on a line of its own is none.
         text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+        # What a message tells an owner to call is in quotes.
+        for found in re.finditer(r"'aws ([a-z0-9-]+) ([a-z0-9-]+)([^'\n]*)'", text):
+            yield script.name, *found.groups()
+        text = re.sub(r"'aws [^'\n]*'", "", text)
         for found in re.finditer(r"(?<![\w./-])aws ((?:[a-z0-9-]+) (?:[a-z0-9-]+))((?:'[^']*'|\"(?:[^\"\\]|\\.)*\"|\$\([^)]*\)|[^\n;|)&'\"])*)", text):
             service, operation = found.group(1).split()
             yield script.name, service, operation, found.group(2)
