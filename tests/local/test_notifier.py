@@ -503,8 +503,8 @@ class NotifierTest(AccountsTest):
         self.assertTrue(error, fault)
         self.assertEqual(fault["errorType"], "MailRecipientFailed")
         # Lambda counts the fault. What SQS and a throttled Lambda count, which the emulator does not, is put here.
-        for namespace, metric in (("AWS/Lambda", "Throttles"), ("AWS/SQS", "ApproximateNumberOfMessagesVisible")):
-            cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": metric, "Value": 1}])
+        self.put_metric("AWS/Lambda", "Throttles", 1, FunctionName="notifier")
+        self.put_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", 1, QueueName=failed)
         rung = {json.loads(body["Message"])["AlarmName"] for body in self.wait_for_messages(A, queue, 3)}
         self.assertEqual(rung, {physical[name] for name in ("Faults", "Throttles", "Lost")})
         self.assertEqual(self.mails(physical["Faults"]), [])
