@@ -2,7 +2,7 @@
 # Every check of Latchkey, in the order in which a mistake shows soonest. Any failure ends the run.
 #   ./test.sh [--no-browser] [--deployed]
 #                                all of it, on a local cloud of its own, which ends with it; --deployed: and the functions as
-#                                they are deployed, which are built beside the tests
+#                                they are deployed
 #   ./test.sh fast               formatting, lints, unit and property tests, the browser client: no local cloud
 #   ./test.sh e2e [NAME...]      the end-to-end tests whose names hold NAME, on a local cloud in target/e2e that stays up:
 #                                the next run deploys what has changed. ./local.sh stop --dir target/e2e ends it.
@@ -186,15 +186,16 @@ beside_suite() { # what it is, modules in tests/local...
   beside "$what" nice -n 5 env PYTHONPATH=tests/local python -m unittest "$@"
 }
 
-# The functions as they are deployed, and the one of the alarms, which a test brings in. At the lowest priority: the tests beside it have
-# time limits.
-build_deployed() {
-  renice -n 19 "$BASHPID" >/dev/null
+# The functions as they are deployed, and the one of the alarms, which a test brings in: building it would take the time limit of that test.
+build_deployed() (
+  # A process of its own, at whose end nothing is to be stopped.
+  trap - EXIT
+  step 'building the functions as they are deployed'
   # shellcheck disable=SC2034 # scripts/common.sh looks at it
   BUILD=lambda MORE_PACKAGES=notifier
   # shellcheck disable=SC2119 # without options of cargo lambda
   build_functions
-}
+)
 
 # Whole journeys on the functions as they are deployed.
 test_deployed() {
@@ -251,8 +252,7 @@ case $what in
     begin_tools "$logs" checks deploy
     finish_tools
     begin_aws_cli "$logs"
-    step 'building the functions as they are deployed'
-    (build_deployed)
+    build_deployed
     test_deployed
     ;;
   all)
@@ -280,7 +280,6 @@ case $what in
     step 'the local cloud'
     ./local.sh --detach --fresh --dir "$folder" --port "$(free_port)"
 
-    [ $deployed = no ] || beside 'building the functions as they are deployed' build_deployed
     want_aws_cli_2
     beside_suite 'scripts against the models of AWS, and against the emulator' test_models test_stacks test_whole_runs
     beside_suite 'the notifier in two accounts' test_notifier test_notifier_script
@@ -295,6 +294,7 @@ case $what in
 
     if [ $deployed = yes ]; then
       ./local.sh stop --dir "$folder"
+      build_deployed
       test_deployed
     fi
     [ $browser = yes ] || printf '\nThe pages were not tested: --no-browser.\n'
