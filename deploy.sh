@@ -14,13 +14,7 @@ prepare
 judge_template
 
 need_stack
-if ! has_option --plan; then
-  complete_rollback
-else
-  case $(of_stack status) in
-    UPDATE_*FAILED) say "stack $STACK: is $(of_stack status): a deployment would roll the failed update back first" ;;
-  esac
-fi
+has_option --plan || complete_rollback
 # The pages name the pool, and the roles are that of the stack: init.sh may have been interrupted, or another pool named since.
 [ "$IDENTITY_POOL_ID" = "$(of_stack IdentityPoolId)" ] ||
   fail "IDENTITY_POOL_ID in $CONFIG is not the stack's pool, which is $(of_stack IdentityPoolId): run ./init.sh first"

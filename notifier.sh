@@ -75,14 +75,13 @@ deploy() { # stack, template, KEY=VALUE...
 # Uploads the function unless the bucket has it, and sets CODE to what its stack has to know. The name has the digest of the binary: a
 # zip's own changes with its time stamps.
 upload() {
-  local bucket key object complaint
+  local bucket key object
   bucket=$(of_stack Bucket)
   key=$(of_stack KeyArn)
   object=$BINARY/$(sha256 <"$BUILT/$BINARY").zip
   if ! look aws s3api head-object --bucket "$bucket" --key "$object" --query ContentLength --output text; then
-    complaint=$(aws s3api put-object --bucket "$bucket" --key "$object" --body "$ZIPS/$BINARY/bootstrap.zip" \
-      --server-side-encryption aws:kms --ssekms-key-id "$key" 2>&1 >/dev/null) ||
-      fail "bucket $bucket: $(tr -s '[:space:]' ' ' <<<"$complaint")"
+    must aws s3api put-object --bucket "$bucket" --key "$object" --body "$ZIPS/$BINARY/bootstrap.zip" \
+      --server-side-encryption aws:kms --ssekms-key-id "$key" >/dev/null
     say "bucket $bucket: $BINARY is new"
   fi
   CODE=("CodeBucket=$bucket" "CodeObject=$object")

@@ -244,13 +244,13 @@ plan_stack() { # NAMECode=key...
   local lines line
   write_parameters "$@"
   judge "$PRIVATE/parameters.json"
-  aws cloudformation get-template --stack-name "$STACK" --template-stage Original --query TemplateBody --output text \
-    >"$PRIVATE/deployed.yaml" || fail "the template of stack $STACK cannot be read"
+  must aws cloudformation get-template --stack-name "$STACK" --template-stage Original --query TemplateBody --output text \
+    >"$PRIVATE/deployed.yaml"
   lines=$(latchkey plan "$PRIVATE/deployed.yaml" template.yaml "$PRIVATE/parameters.json" <<<"$STACK_LINES") || exit 1
   rm -rf "$PRIVATE/keys" "$PRIVATE/parameters.json" "$PRIVATE/deployed.yaml"
-  if [ "$(of_stack status)" = UPDATE_ROLLBACK_FAILED ]; then
-    say "stack $STACK: would complete the rollback of a failed update first"
-  fi
+  case $(of_stack status) in
+    UPDATE_*FAILED) say "stack $STACK: would complete the rollback of a failed update first" ;;
+  esac
   if [ -z "$lines" ]; then
     say "stack $STACK: nothing to change"
   else

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from cloud import CALL_LIMIT, LOCAL, REGION, START_LIMIT, CloudTest, programs
+from cloud import CALL_LIMIT, LOCAL, REGION, START_LIMIT, AwsCli, CloudTest, programs
 
 # Starts the server as scripts/tools.sh does, says when it is there, and goes on until its input ends.
 STARTER = """
@@ -28,7 +28,7 @@ class AwsCliTest(CloudTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.home = cls.folder / "aws-cli"
-        cls.starter = cls.start(cls.home)
+        cls.addClassCleanup(AwsCli(cls.home).stop)
         cls.emulator.client("s3").create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": REGION})
 
     @classmethod
